@@ -1,0 +1,151 @@
+"""What a job is: a directory with `job.json` and its inputs, in which the engine writes everything else.
+
+    job.json  train.jsonl  validation.jsonl          written before it starts (items.jsonl for an evaluation)
+    events.jsonl  rollouts.jsonl | answers.jsonl     append-only logs, `seq` from 1
+    checkpoints/step-N/  result.json  log.txt        the engine's own
+    stop                                             created by whoever wants it to stop at the next step
+
+It holds no secret and no database id that matters to the engine.
+"""
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from rftstudio.engine.errors import SpecError, SystemFault
+from rftstudio.engine.types import Item
+
+Kind = Literal["training", "evaluation"]
+MODULES: dict[Kind, str] = {
+    "training": "rftstudio.engine.training",
+    "evaluation": "rftstudio.engine.inference",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Which weights: a local directory, or a hub id with its pinned revision."""
+
+    path: str
+    name: str = ""
+    revision: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """A LoRA adapter to answer with; no path means the base model, adapter off."""
+
+    name: str
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The content of `job.json`.
+
+    settings: flat, by name (`engine/training/presets.py` for training; `engine/inference/settings.py`).
+    data: name of the split to its file in the directory.
+    json_answers: answers are meant to be JSON (an unparsable one is then a sample_parse_error).
+    """
+
+    kind: Kind
+    model: Model
+    grader: dict[str, Any]
+    settings: dict[str, Any]
+    data: dict[str, str]
+    seed: int = 0
+    preset: str = ""
+    json_answers: bool = False
+    adapters: tuple[Adapter, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)  # names for people: task set, version
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format": 1,
+            "kind": self.kind,
+            "model": {"path": self.model.path, "name": self.model.name, "revision": self.model.revision},
+            "grader": self.grader,
+            "settings": self.settings,
+            "data": self.data,
+            "seed": self.seed,
+            "preset": self.preset,
+            "json_answers": self.json_answers,
+            "adapters": [{"name": adapter.name, "path": adapter.path} for adapter in self.adapters],
+            "labels": self.labels,
+        }
+
+    @classmethod
+    def from_json(cls, row: Any) -> "Job":
+        try:
+            if row["format"] != 1 or row["kind"] not in MODULES:
+                raise SpecError(f"job.json has format {row['format']!r}, kind {row['kind']!r}.", path="job.json")
+            return cls(
+                kind=row["kind"],
+                model=Model(**row["model"]),
+                grader=row["grader"],
+                settings=row["settings"],
+                data=row["data"],
+                seed=row.get("seed", 0),
+                preset=row.get("preset", ""),
+                json_answers=row.get("json_answers", False),
+                adapters=tuple(Adapter(**adapter) for adapter in row.get("adapters", [])),
+                labels=row.get("labels", {}),
+            )
+        except (KeyError, TypeError) as error:
+            raise SpecError(f"job.json is not complete: {error}.", path="job.json", fix="Write it anew.") from error
+
+
+def write_job(directory: Path, job: Job, items: dict[str, list[Item]]) -> None:
+    """Create the directory with its inputs. `items`: split to its items; `job.data` names their files.
+
+    `job.json` is written last, under a temporary name first: a directory that has it is whole.
+    Raises `SystemFault` when the directory holds another job already or cannot be written.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if (directory / "job.json").exists():
+            raise SystemFault(f"{directory} holds a job already. Choose another directory.")
+        for split, name in job.data.items():
+            with (directory / name).open("w", encoding="utf-8") as file:
+                for item in items[split]:
+                    file.write(json.dumps(item.to_json(), ensure_ascii=False) + "\n")
+        temporary = directory / "job.json.part"
+        temporary.write_text(json.dumps(job.to_json(), ensure_ascii=False, indent=1), encoding="utf-8")
+        os.replace(temporary, directory / "job.json")
+    except OSError as error:
+        raise SystemFault(f"The job could not be written: {error}.") from error
+
+
+def read_job(directory: Path) -> Job:
+    """Raises `SpecError` where `job.json` is missing, broken or of another format."""
+    try:
+        row = json.loads((directory / "job.json").read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SpecError(
+            "There is no job.json here.", path=str(directory), fix="Write one with the `new` command first."
+        ) from error
+    except ValueError as error:
+        raise SpecError(f"It is not JSON: {error}.", path="job.json", fix="Write it anew.") from error
+    return Job.from_json(row)
+
+
+def read_items(path: Path) -> list[Item]:
+    """Items of a JSONL file. Raises `SpecError` naming the file and the line."""
+    if not path.exists():
+        raise SpecError("There is no such file.", path=str(path), fix="Check the name.")
+    items: list[Item] = []
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            where = f"{path.name} line {number}"
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise SpecError(f"It is not JSON: {error}.", path=where, fix="Mend or remove the line.") from error
+            if isinstance(row, dict):
+                row.setdefault("id", str(number))
+            items.append(Item.from_json(row, where=where))
+    return items
