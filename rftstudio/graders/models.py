@@ -1,0 +1,58 @@
+"""Graders of a task set: a draft spec, and published versions that never change."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F
+
+from rftstudio.tasksets.models import TaskSet
+
+
+class Grader(models.Model):
+    """How answers to a task set are marked. `spec` is the draft, in the engine's JSON."""
+
+    taskset = models.ForeignKey(TaskSet, on_delete=models.CASCADE, related_name="graders")
+    name = models.CharField(max_length=120)
+    spec = models.JSONField()
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    archived_at = models.DateTimeField(null=True, blank=True)
+
+    workspace_path: ClassVar[str] = "taskset__workspace"
+
+    class Meta:
+        ordering: ClassVar = ["-updated_at"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def latest_version(self) -> "GraderVersion | None":
+        return self.versions.order_by("-number").first()
+
+
+class GraderVersion(models.Model):
+    """A frozen spec with its content hash."""
+
+    grader = models.ForeignKey(Grader, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    spec = models.JSONField()
+    content_hash = models.CharField(max_length=64)
+    note = models.CharField(max_length=300, blank=True)
+    published_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    published_at = models.DateTimeField(auto_now_add=True)
+
+    workspace_path: ClassVar[str] = "grader__taskset__workspace"
+
+    class Meta:
+        ordering: ClassVar = [F("number").desc()]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["grader", "number"], name="grader_version_once")]
+
+    def __str__(self) -> str:
+        return f"{self.grader} v{self.number}"
+
+    @property
+    def short_hash(self) -> str:
+        return self.content_hash[:10]

@@ -1,0 +1,126 @@
+"""Training runs, and what they reported: events, checkpoints, rollouts."""
+
+from typing import Any, ClassVar
+
+from django.db import models
+
+from rftstudio.accounts.models import Workspace
+from rftstudio.graders.models import GraderVersion
+from rftstudio.registry.models import BaseModel, TunedModel
+from rftstudio.runs.jobs import EngineJob, Status
+from rftstudio.tasksets.models import TaskSet, TaskSetVersion
+
+__all__ = ["Checkpoint", "Rollout", "Run", "RunEvent", "Status"]
+
+
+class Run(EngineJob):
+    """One training: which version of what, with which settings, and how it went."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="runs")
+    taskset_version = models.ForeignKey(TaskSetVersion, on_delete=models.PROTECT, related_name="runs")
+    grader_version = models.ForeignKey(GraderVersion, on_delete=models.PROTECT, related_name="runs")
+    base_model = models.ForeignKey(BaseModel, on_delete=models.PROTECT, related_name="runs")
+    tuned_model = models.OneToOneField(TunedModel, null=True, blank=True, on_delete=models.SET_NULL, related_name="run")
+    name = models.CharField(max_length=160, blank=True)
+    preset = models.CharField(max_length=20)
+    settings = models.JSONField(default=dict)
+    seed = models.PositiveIntegerField(default=0)
+    expected_seconds = models.FloatField(null=True, blank=True)
+    result = models.JSONField(default=dict, blank=True)
+
+    job_folder: ClassVar[str] = "runs"
+    workspace_path: ClassVar[str] = "workspace"
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.name or f"Run {self.pk}"
+
+    @property
+    def taskset(self) -> TaskSet:
+        return self.taskset_version.taskset
+
+    def ingest(self, log: str, rows: list[dict[str, Any]]) -> None:
+        from rftstudio.runs.ingest import ingest_rows
+
+        ingest_rows(run=self, log=log, rows=rows)
+
+    def settle(self) -> None:
+        from rftstudio.runs.actions import settle_run
+
+        settle_run(run=self)
+
+
+class RunEvent(models.Model):
+    """One line of `events.jsonl`."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events")
+    seq = models.PositiveIntegerField()
+    type = models.CharField(max_length=20)
+    level = models.CharField(max_length=8, default="info")
+    message = models.TextField(blank=True)
+    step = models.PositiveIntegerField(null=True)
+    data = models.JSONField(default=dict)
+    created_at = models.DateTimeField()
+
+    workspace_path: ClassVar[str] = "run__workspace"
+
+    class Meta:
+        ordering: ClassVar = ["seq"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["run", "seq"], name="event_once")]
+        indexes: ClassVar = [models.Index(fields=["run", "type", "step"], name="events_by_type")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}:{self.seq} {self.type}"
+
+
+class Checkpoint(models.Model):
+    """A saved adapter and its validation reward."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="checkpoints")
+    step = models.PositiveIntegerField()
+    path = models.CharField(max_length=200)  # relative to the run's directory
+    valid_reward_mean = models.FloatField(null=True)
+    metrics = models.JSONField(default=dict)
+    adapter_hash = models.CharField(max_length=64, blank=True)
+    is_best = models.BooleanField(default=False)
+    removed = models.BooleanField(default=False)
+
+    workspace_path: ClassVar[str] = "run__workspace"
+
+    class Meta:
+        ordering: ClassVar = ["step"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["run", "step"], name="checkpoint_once")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} step {self.step}"
+
+
+class Rollout(models.Model):
+    """One sampled answer with its grade."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="rollouts")
+    seq = models.PositiveIntegerField()
+    step = models.PositiveIntegerField()
+    phase = models.CharField(max_length=8)
+    group = models.PositiveIntegerField()
+    index = models.PositiveIntegerField()
+    item_key = models.CharField(max_length=64)
+    text = models.TextField()
+    tokens = models.PositiveIntegerField(default=0)
+    truncated = models.BooleanField(default=False)
+    reward = models.FloatField(null=True)
+    advantage = models.FloatField(null=True)
+    discard = models.CharField(max_length=40, blank=True)
+    grade = models.JSONField(default=dict)
+
+    workspace_path: ClassVar[str] = "run__workspace"
+
+    class Meta:
+        ordering: ClassVar = ["seq"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["run", "seq"], name="rollout_once")]
+        indexes: ClassVar = [models.Index(fields=["run", "step", "phase", "group"], name="rollouts_by_step")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}:{self.seq}"

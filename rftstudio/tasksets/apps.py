@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class TasksetsConfig(AppConfig):
+    name = "rftstudio.tasksets"
+    label = "tasksets"
