@@ -1,0 +1,433 @@
+"""What can be set about a training run and about an evaluation: names, ranges, defaults and the presets.
+
+Settings travel flat, by name, in `job.json`. This module reads and checks them and describes them for
+forms; it imports no torch, so that the web process may use it. The engine's own reading is
+`TrainingSettings` and `EvaluationSettings`.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from rftstudio.engine.errors import SpecError
+
+Value = int | float | str | bool
+LossType = Literal["dapo", "grpo", "dr_grpo", "bnpo"]
+ScaleRewards = Literal["group", "batch", "none"]
+Schedule = Literal["constant", "linear", "cosine"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """One setting: what a form shows and what is allowed.
+
+    minimum and maximum are inclusive. advanced: kept out of sight until asked for.
+    choices: (value, label) pairs for a `choice`.
+    """
+
+    name: str
+    label: str
+    help: str
+    kind: Literal["int", "float", "choice", "bool"]
+    default: Value
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[tuple[str, str], ...] = ()
+    unit: str = ""
+    advanced: bool = False
+
+    def read(self, raw: Any) -> Value:
+        """The checked value of what was typed or stored. Raises `SpecError(path=name)`."""
+        value = self._convert(raw)
+        if isinstance(value, str) and self.choices and value not in dict(self.choices):
+            raise self._error(f"{value!r} is not offered.", f"Use one of {', '.join(dict(self.choices))}.")
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            low, high = self.minimum, self.maximum
+            if (low is not None and value < low) or (high is not None and value > high) or value != value:
+                raise self._error(f"{value} is out of range.", f"Use a value from {low:g} to {high:g}.")
+        return value
+
+    def _convert(self, raw: Any) -> Value:
+        if self.kind == "bool":
+            if isinstance(raw, bool):
+                return raw
+            text = str(raw).strip().lower()
+            if text in ("true", "yes", "on", "1"):
+                return True
+            if text in ("false", "no", "off", "0"):
+                return False
+            raise self._error(f"{raw!r} is neither yes nor no.", "Write true or false.")
+        if self.kind == "choice":
+            return str(raw)
+        try:
+            if isinstance(raw, bool):
+                raise ValueError
+            number = float(raw)
+            if self.kind == "float":
+                return number
+            if number != int(number):
+                raise ValueError
+            return int(number)
+        except (TypeError, ValueError, OverflowError):
+            what = "a whole number" if self.kind == "int" else "a number"
+            raise self._error(f"{raw!r} is not {what}.", f"Write {what}.") from None
+
+    def _error(self, message: str, fix: str) -> SpecError:
+        return SpecError(message, path=self.name, fix=fix)
+
+
+LOSS_TYPES = (
+    ("dapo", "DAPO: every token weighs the same (Yu et al. 2025)"),
+    ("grpo", "GRPO: every answer weighs the same (Shao et al. 2024)"),
+    ("dr_grpo", "Dr. GRPO: no length bias (Liu et al. 2025)"),
+    ("bnpo", "BNPO: tokens of the batch weigh the same (TRL)"),
+)
+
+DIALS: tuple[Dial, ...] = (
+    Dial("steps", "Steps", "At each step a batch of answers is sampled, graded and learned from.", "int", 80, 1, 100_000),
+    Dial(
+        "batch_size",
+        "Answers per step",
+        "How many answers are sampled and graded at each step. A multiple of the answers per task.",
+        "int",
+        32,
+        2,
+        4096,
+    ),
+    Dial(
+        "group_size",
+        "Answers per task",
+        "Answers to the same task are compared with each other: that difference is what the model learns from.",
+        "int",
+        8,
+        2,
+        256,
+    ),
+    Dial(
+        "learning_rate",
+        "Learning rate",
+        "How far each update goes. Halve it when the reward collapses, double it when nothing moves.",
+        "float",
+        4e-4,
+        1e-7,
+        1e-2,
+    ),
+    Dial(
+        "max_completion_length",
+        "Longest answer",
+        "An answer is cut off after so many tokens (a token is about three quarters of a word).",
+        "int",
+        32,
+        1,
+        16_384,
+        unit="tokens",
+    ),
+    Dial(
+        "eval_interval",
+        "Evaluate every",
+        "The validation tasks are answered after every so many steps, and a checkpoint is kept.",
+        "int",
+        10,
+        1,
+        10_000,
+        unit="steps",
+    ),
+    Dial("eval_samples", "Answers per validation task", "More answers, steadier curve.", "int", 1, 1, 64),
+    Dial(
+        "eval_items",
+        "Validation tasks used",
+        "At most so many validation tasks are answered at each evaluation, always the same ones.",
+        "int",
+        64,
+        1,
+        10_000,
+    ),
+    Dial(
+        "temperature",
+        "Temperature",
+        "How much answers vary while training. At 0 they would all be alike, and there would be nothing to compare.",
+        "float",
+        1.0,
+        0.05,
+        2.0,
+        advanced=True,
+    ),
+    Dial(
+        "eval_temperature",
+        "Temperature at evaluation",
+        "0 takes the likeliest answer every time.",
+        "float",
+        1.0,
+        0.0,
+        2.0,
+        advanced=True,
+    ),
+    Dial(
+        "lora_rank",
+        "LoRA rank",
+        "Size of the adapter that is trained beside the frozen model (Hu et al. 2021).",
+        "int",
+        16,
+        1,
+        256,
+        advanced=True,
+    ),
+    Dial(
+        "lora_alpha",
+        "LoRA alpha",
+        "The adapter's output is scaled by alpha / rank; twice the rank is customary.",
+        "float",
+        32.0,
+        0.1,
+        1024.0,
+        advanced=True,
+    ),
+    Dial(
+        "loss_type",
+        "Loss",
+        "How the tokens of short and long answers are weighed.",
+        "choice",
+        "dapo",
+        choices=LOSS_TYPES,
+        advanced=True,
+    ),
+    Dial(
+        "scale_rewards",
+        "Scale advantages by",
+        "The spread that rewards are divided by before they are learned from.",
+        "choice",
+        "group",
+        choices=(("group", "each task's own spread"), ("batch", "the step's spread"), ("none", "nothing")),
+        advanced=True,
+    ),
+    Dial(
+        "beta",
+        "KL penalty",
+        "Holds the model near where it started. 0 lets it go where the grader leads, and is faster.",
+        "float",
+        0.0,
+        0.0,
+        1.0,
+        advanced=True,
+    ),
+    Dial(
+        "updates_per_batch",
+        "Updates per batch",
+        "How often each batch of answers is learned from. Above 1 the clip range below holds it back.",
+        "int",
+        1,
+        1,
+        8,
+        advanced=True,
+    ),
+    Dial("epsilon", "Clip range, down", "Limits one update (PPO's epsilon).", "float", 0.2, 0.01, 1.0, advanced=True),
+    Dial(
+        "epsilon_high",
+        "Clip range, up",
+        "Limits one update upwards; DAPO takes a little more than downwards.",
+        "float",
+        0.28,
+        0.01,
+        10.0,
+        advanced=True,
+    ),
+    Dial(
+        "mask_truncated",
+        "Leave cut-off answers out",
+        "Answers that ran into the length limit are graded but not learned from.",
+        "bool",
+        False,
+        advanced=True,
+    ),
+    Dial(
+        "schedule",
+        "Learning rate over time",
+        "Constant, or falling to nothing by the last step.",
+        "choice",
+        "constant",
+        choices=(("constant", "constant"), ("linear", "falling evenly"), ("cosine", "falling on a cosine")),
+        advanced=True,
+    ),
+    Dial("warmup_steps", "Warm-up", "The learning rate rises over the first steps.", "int", 2, 0, 1000, unit="steps"),
+    Dial("weight_decay", "Weight decay", "Pulls the adapter towards zero.", "float", 0.0, 0.0, 1.0, advanced=True),
+    Dial(
+        "max_grad_norm",
+        "Gradient limit",
+        "Longer gradients are shortened to this norm.",
+        "float",
+        1.0,
+        0.01,
+        1000.0,
+        advanced=True,
+    ),
+    Dial(
+        "max_no_score_share",
+        "Grader failures allowed",
+        "The run stops when more than this share of the last answers could not be graded.",
+        "float",
+        0.5,
+        0.0,
+        1.0,
+        advanced=True,
+    ),
+)
+
+EVALUATION_DIALS: tuple[Dial, ...] = (
+    Dial("samples", "Answers per task", "Each model answers every task so many times.", "int", 1, 1, 64),
+    Dial("temperature", "Temperature", "0 takes the likeliest answer every time.", "float", 1.0, 0.0, 2.0),
+    Dial(
+        "max_completion_length",
+        "Longest answer",
+        "An answer is cut off after so many tokens.",
+        "int",
+        32,
+        1,
+        16_384,
+        unit="tokens",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """The engine's reading of a training job's settings; the meaning of each is in `DIALS`."""
+
+    steps: int
+    batch_size: int
+    group_size: int
+    learning_rate: float
+    max_completion_length: int
+    eval_interval: int
+    eval_samples: int
+    eval_items: int
+    temperature: float
+    eval_temperature: float
+    lora_rank: int
+    lora_alpha: float
+    loss_type: LossType
+    scale_rewards: ScaleRewards
+    beta: float
+    updates_per_batch: int
+    epsilon: float
+    epsilon_high: float
+    mask_truncated: bool
+    schedule: Schedule
+    warmup_steps: int
+    weight_decay: float
+    max_grad_norm: float
+    max_no_score_share: float
+
+    @property
+    def prompts_per_step(self) -> int:
+        return self.batch_size // self.group_size
+
+    @classmethod
+    def read(cls, settings: Mapping[str, Any]) -> "TrainingSettings":
+        return cls(**check_training(settings))
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationSettings:
+    """The engine's reading of an evaluation job's settings."""
+
+    samples: int
+    temperature: float
+    max_completion_length: int
+
+    @classmethod
+    def read(cls, settings: Mapping[str, Any]) -> "EvaluationSettings":
+        return cls(**check_evaluation(settings))
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A named starting point. `settings` holds what differs from the dials' defaults."""
+
+    name: str
+    label: str
+    summary: str
+    settings: Mapping[str, Value]
+
+
+PRESETS: dict[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            "quick",
+            "Quick look",
+            "A few minutes: enough to see whether the reward moves.",
+            {"steps": 80, "batch_size": 32, "group_size": 8, "learning_rate": 4e-4, "max_completion_length": 32},
+        ),
+        Preset(
+            "balanced",
+            "Balanced",
+            "Longer and steadier: larger batches and a falling learning rate.",
+            {
+                "steps": 200,
+                "batch_size": 64,
+                "group_size": 8,
+                "learning_rate": 3e-4,
+                "max_completion_length": 128,
+                "eval_interval": 20,
+                "schedule": "linear",
+            },
+        ),
+        Preset(
+            "thorough",
+            "Thorough",
+            "Hours: many answers per task, small steps.",
+            {
+                "steps": 500,
+                "batch_size": 128,
+                "group_size": 16,
+                "learning_rate": 2e-4,
+                "max_completion_length": 256,
+                "eval_interval": 25,
+                "eval_samples": 2,
+                "schedule": "cosine",
+                "warmup_steps": 10,
+            },
+        ),
+    )
+}
+DEFAULT_PRESET = "quick"
+
+
+def resolve(preset: str, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The full settings of a preset with some changed. Raises `SpecError` naming the setting."""
+    if preset not in PRESETS:
+        raise SpecError(f"There is no preset {preset!r}.", path="preset", fix=f"Use one of {', '.join(PRESETS)}.")
+    return check_training({**PRESETS[preset].settings, **(overrides or {})})
+
+
+def check_training(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Every training setting, checked and completed with defaults. Raises `SpecError(path=name)`."""
+    values = _read(settings, DIALS)
+    batch, group = values["batch_size"], values["group_size"]
+    if batch % group:
+        low, high = batch // group * group, (batch // group + 1) * group
+        near = f"{low} or {high}" if low else f"{high}"
+        raise SpecError(
+            f"{group} answers per task do not divide {batch} answers per step.",
+            path="group_size",
+            fix=f"Set the answers per step to {near}, or choose a group size that divides {batch}.",
+        )
+    return values
+
+
+def check_evaluation(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Every evaluation setting, checked and completed with defaults. Raises `SpecError(path=name)`."""
+    return _read(settings, EVALUATION_DIALS)
+
+
+def _read(settings: Mapping[str, Any], dials: tuple[Dial, ...]) -> dict[str, Any]:
+    known = {dial.name: dial for dial in dials}
+    for name in settings:
+        if name not in known:
+            raise SpecError("There is no such setting.", path=name, fix=f"Known are {', '.join(known)}.")
+    return {name: dial.read(settings[name]) if name in settings else dial.default for name, dial in known.items()}
+
+
+_names = [field.name for field in dataclasses.fields(TrainingSettings)]
+assert _names == [dial.name for dial in DIALS], "DIALS and TrainingSettings must name the same settings in order"
