@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from rftstudio import __version__
 from rftstudio.lib.forms import control_class
 
 register = template.Library()
@@ -91,3 +92,8 @@ def query(context: dict[str, Any], **changes: Any) -> str:
         else:
             params[key] = value
     return "?" + params.urlencode()
+
+
+@register.simple_tag
+def version() -> str:
+    return __version__
