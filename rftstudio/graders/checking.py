@@ -1,0 +1,123 @@
+"""Whether a grader fits its task set: its fields, and the reference answers that it must be able to mark.
+
+Nothing is saved here, and nothing is decided about who may.
+"""
+
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+from rftstudio.engine.errors import SpecError
+from rftstudio.engine.grading import Spec, check_variables, grade, parse_spec, spec_errors
+from rftstudio.engine.types import Item, Sample
+from rftstudio.tasksets.answers import shown_answer
+from rftstudio.tasksets.definition import definition_of
+from rftstudio.tasksets.models import TaskItem, TaskSet
+from rftstudio.tasksets.rows import draft_item
+
+MAX_SPEC_BYTES = 256 * 1024
+REFERENCE_ITEMS = 300
+REFERENCE_SECONDS = 5.0
+FULL = 1 - 1e-9
+_COLUMNS_FROM = 50
+
+
+def known_fields(taskset: TaskSet) -> list[str]:
+    """What a template may name after `item.`: the task's columns, those of imported items, and the reference answer."""
+    names = dict.fromkeys(taskset.field_names)
+    for fields in taskset.items.live().values_list("fields", flat=True)[:_COLUMNS_FROM]:
+        names.update(dict.fromkeys(fields))
+    names["reference_answer"] = None
+    return list(names)
+
+
+def find_errors(taskset: TaskSet, data: Any) -> list[SpecError]:
+    """Everything wrong with a spec for this task set, each with the path of its field. Empty: it may be saved."""
+    return spec_errors(data) or check_variables(parse_spec(data), known_fields(taskset))
+
+
+def check_spec(taskset: TaskSet, data: Any) -> Spec:
+    """The spec. Raises `SpecError` for the first thing wrong."""
+    spec = parse_spec(data)
+    if len(spec.model_dump_json()) > MAX_SPEC_BYTES:
+        message = f"The grader is larger than {MAX_SPEC_BYTES // 1024} KiB."
+        raise SpecError(message, fix="Put long lists of other names into a column of the task set.")
+    if errors := check_variables(spec, known_fields(taskset)):
+        raise errors[0]
+    return spec
+
+
+def reference_sample(item: Item, answer_type: str) -> Sample:
+    """The reference answer as a model would write it."""
+    return Sample.from_text(shown_answer(item.fields.get("reference_answer"), answer_type))
+
+
+def spread(taskset: TaskSet, limit: int) -> list[TaskItem]:
+    """At most `limit` live items that have a reference answer, evenly from first to last."""
+    keys = list(taskset.items.live().exclude(reference_answer=None).values_list("pk", flat=True).order_by("pk"))
+    if len(keys) > limit:
+        keys = [keys[round(index * (len(keys) - 1) / (limit - 1))] for index in range(limit)]
+    return list(TaskItem.objects.filter(pk__in=keys).order_by("pk"))
+
+
+@dataclass(frozen=True)
+class Marked:
+    """An item whose own reference answer does not get full marks: how much, and why."""
+
+    pk: int
+    key: str
+    score: float | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class ReferenceCheck:
+    """The reference answers graded against themselves."""
+
+    n: int
+    no_score: list[Marked] = field(default_factory=list)
+    below_full: list[Marked] = field(default_factory=list)
+
+    @property
+    def warning(self) -> str:
+        """One sentence, "" where every reference gets full marks."""
+        if not self.below_full:
+            return ""
+        lowest = min(marked.score or 0.0 for marked in self.below_full)
+        many = len(self.below_full)
+        where = f"{self.below_full[0].key}" if many == 1 else f"{many} of {self.n} items"
+        return f"The reference answer itself does not get full marks on {where}; the lowest score is {lowest:.2f}."
+
+
+def check_references(taskset: TaskSet, spec: Spec, *, limit: int = REFERENCE_ITEMS) -> ReferenceCheck:
+    """Grade each reference answer against itself; stops after a few seconds, with what it has by then."""
+    started = monotonic()
+    definition = definition_of(taskset)
+    n = 0
+    no_score: list[Marked] = []
+    below: list[Marked] = []
+    for row in spread(taskset, limit):
+        if monotonic() - started > REFERENCE_SECONDS:
+            break
+        item = draft_item(taskset, row, definition=definition)
+        found = grade(spec, item, reference_sample(item, taskset.answer_type))
+        n += 1
+        if found.score is None:
+            no_score.append(Marked(row.pk, row.key, None, found.reason))
+        elif found.score < FULL:
+            below.append(Marked(row.pk, row.key, found.score, found.reason))
+    return ReferenceCheck(n, no_score, below)
+
+
+def require_references(taskset: TaskSet, spec: Spec) -> ReferenceCheck:
+    """`check_references`. Raises `SpecError` where a reference answer gets no score at all."""
+    checked = check_references(taskset, spec)
+    if checked.no_score:
+        first = checked.no_score[0]
+        count = len(checked.no_score)
+        others = f" and {count - 1} more" if count > 1 else ""
+        raise SpecError(
+            f"The grader cannot mark the reference answer of item {first.key}{others}: {first.reason}",
+            fix="Correct the item or the grader; answers without a score cannot train.",
+        )
+    return checked
