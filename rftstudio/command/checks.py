@@ -1,0 +1,78 @@
+"""`./studio test`: every check of the project, one after another; all of them run even when one fails."""
+
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from rftstudio.command.environment import PYTHON, VENV, make_environment, system_package
+from rftstudio.command.terminal import BOLD, GREEN, RED, ROOT, paint, say
+
+PYTEST: list[str] = [PYTHON, "-m", "pytest"]
+OWN = ("ALLOWED_HOSTS", "BROKER_URL", "DEBUG", "HTTPS", "SECRET_KEY")  # not to be taken from whoever runs the tests
+
+
+class Stage(NamedTuple):
+    """A check: its name, its command, and what it has in its environment besides."""
+
+    title: str
+    command: Sequence[str]
+    env: Mapping[str, str] = {}
+
+
+def stages(fast: bool) -> list[Stage]:
+    """The checks in the order in which they run; the quick ones without browser and training when `fast`."""
+    programs = VENV / "bin"
+    templates = sorted(str(path) for path in (ROOT / "templates").rglob("*.html"))
+    deploy = [PYTHON, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
+    # Two at a time, with one thread each for the libraries that would take every core for themselves.
+    quick = [*PYTEST, "-n", "2", "-m", "not browser and not slow and not training"]
+    found = [
+        Stage("style", [PYTHON, "-m", "ruff", "check"]),
+        Stage("formatting", [PYTHON, "-m", "ruff", "format", "--check"]),
+        Stage("types", [PYTHON, "-m", "mypy"]),
+        Stage("imports", [f"{programs}/lint-imports", "--no-logo"]),
+        Stage("template formatting", [f"{programs}/djade", "--check", *templates]),
+        Stage("template lint", [PYTHON, "-m", "djlint", "--lint", "--quiet", "templates"]),
+        Stage("migrations", [PYTHON, "manage.py", "makemigrations", "--check", "--dry-run"]),
+        Stage("deployment settings", deploy, {"HTTPS": "1"}),
+        Stage("unit and integration tests", quick, {"OMP_NUM_THREADS": "1"}),
+    ]
+    if not fast:
+        found += [
+            Stage("browser tests", [*PYTEST, "-m", "browser"]),
+            Stage("slow and training tests", [*PYTEST, "-m", "(slow or training) and not browser"]),
+        ]
+    return found
+
+
+def run_checks(arguments: Sequence[str]) -> int:
+    """All checks; with `--fast` the quick ones; with any other arguments only pytest. Returns the exit status."""
+    make_environment("dev")
+    given = [argument for argument in arguments if argument != "--fast"]
+    env = {key: value for key, value in os.environ.items() if key not in OWN}
+    env |= {"PYTHONUNBUFFERED": "1", "DJANGO_ALLOW_ASYNC_UNSAFE": "true"}
+    with tempfile.TemporaryDirectory(prefix="studio-test-") as scratch:
+        env["DATA_DIR"] = scratch
+        if given:
+            return _run([*PYTEST, *given], env)
+        fast = "--fast" in arguments
+        if not fast:
+            system_package("chromium", "The browser tests", ["chromium", "chromium-browser", "google-chrome"])
+            system_package("postgresql", "The PostgreSQL tests", ["initdb"], "usr/lib/postgresql/*/bin/initdb")
+        results = []
+        for stage in stages(fast):
+            say(f"\n{paint(f'== {stage.title}', BOLD)}")
+            begun = time.monotonic()
+            code = _run(stage.command, {**env, **stage.env})
+            results.append((stage.title, code, time.monotonic() - begun))
+    say(f"\n{paint('== summary', BOLD)}")
+    for title, code, seconds in results:
+        say(f"  {paint('FAILED', RED) if code else paint('passed', GREEN)}  {seconds:7.1f} s  {title}")
+    return 1 if any(code for _, code, _ in results) else 0
+
+
+def _run(command: Sequence[str], env: Mapping[str, str]) -> int:
+    return subprocess.call(command, cwd=ROOT, env=env)
