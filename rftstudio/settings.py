@@ -83,7 +83,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "rftstudio.accounts.middleware.SignInRequired",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -217,6 +217,11 @@ CELERY_BEAT_SCHEDULE = {
     "reconcile jobs": {"task": "runs.reconcile", "schedule": 10.0, "options": {"expires": 10}},
     "compare finished runs": {"task": "evaluations.compare_finished", "schedule": 10.0, "options": {"expires": 10}},
 }
+
+# Long jobs: one at a time on a machine whose cores they share; a supervisor silent for so long is replaced.
+MAX_RUNNING_JOBS = _read(env.int, "MAX_RUNNING_JOBS", 1)
+JOB_STALE_SECONDS = _read(env.int, "JOB_STALE_SECONDS", 20)
+JOB_ENDED_TASKS = ["evaluations.compare_finished"]  # woken at once when a job has ended
 
 LOGGING = {
     "version": 1,

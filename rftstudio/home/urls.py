@@ -1,6 +1,14 @@
 """Addresses of this room."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from rftstudio.home import views
 
 app_name = "home"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("w/<slug:slug>/", views.workspace, name="workspace"),
+    path("w/<slug:slug>/samples/<slug:sample>/", views.open_sample, name="open_sample"),
+    path("manual/", views.manual, name="manual"),
+    path("manual/<path:page>/", views.manual, name="manual_page"),
+]

@@ -1,0 +1,116 @@
+"""Where a task set stands on its way to a better model: tasks, grader, training, comparison.
+
+The only place that sees all the rooms at once. Reads, never writes; five small queries.
+"""
+
+from dataclasses import dataclass
+
+from django.db.models import Count, Q
+from django.urls import NoReverseMatch, reverse
+
+from rftstudio.evaluations.models import Comparison
+from rftstudio.graders.models import Grader
+from rftstudio.runs.jobs import OPEN_STATUSES, Status
+from rftstudio.runs.models import Run
+from rftstudio.tasksets.models import TaskSet
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stop of the spine. state: done, busy, ready (the next thing to do) or off (something is missing)."""
+
+    slug: str
+    name: str
+    state: str
+    note: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Spine:
+    steps: tuple[Step, ...]
+    next_label: str
+    next_url: str
+
+
+def _address(name: str, *args: object) -> str:
+    try:
+        return reverse(name, args=args)
+    except NoReverseMatch:
+        return ""
+
+
+def spine_of(taskset: TaskSet) -> Spine:
+    """The four steps of a task set and the one thing to do next."""
+    counts = taskset.items.filter(deleted_at=None).aggregate(
+        items=Count("pk"), answered=Count("pk", filter=Q(reference_answer__isnull=False))
+    )
+    version = taskset.versions.only("number").order_by("-number").first()
+    grader = Grader.objects.filter(taskset=taskset, archived_at=None).order_by("-updated_at").first()
+    grader_version = grader.latest_version if grader else None
+    run = Run.objects.filter(taskset_version__taskset=taskset).order_by("-pk").first()
+    comparison = (
+        Comparison.objects.filter(run__taskset_version__taskset=taskset).order_by("-pk").first() if run else None
+    )
+    tasks_url = _address("tasksets:detail", taskset.pk)
+    grader_url = _address("graders:open", taskset.pk)
+    launch_url = _address("runs:launch", taskset.pk)
+
+    n_items = counts["items"]
+    missing = n_items - counts["answered"]
+    if not n_items:
+        tasks = Step("tasks", "Tasks", "ready", "no items yet", tasks_url)
+    elif missing:
+        tasks = Step("tasks", "Tasks", "ready", f"{missing} of {n_items} without an answer", tasks_url)
+    else:
+        note = f"{n_items} items, version {version.number}" if version else f"{n_items} items, draft"
+        tasks = Step("tasks", "Tasks", "done", note, tasks_url)
+
+    if grader_version:
+        marked = Step("grader", "Grader", "done", f"{grader.name}, version {grader_version.number}", grader_url)
+    elif grader:
+        marked = Step("grader", "Grader", "ready", f"{grader.name}, draft", grader_url)
+    else:
+        marked = Step("grader", "Grader", "ready" if tasks.state == "done" else "off", "how answers are marked", grader_url)
+
+    can_launch = tasks.state == "done" and grader is not None
+    if run is None:
+        trained = Step("training", "Training", "ready" if can_launch else "off", "not started", launch_url)
+    elif run.status in OPEN_STATUSES:
+        trained = Step("training", "Training", "busy", run.get_status_display().lower(), _address("runs:detail", run.pk))
+    elif run.status == Status.SUCCEEDED:
+        trained = Step("training", "Training", "done", f"{run} finished", _address("runs:detail", run.pk))
+    else:
+        trained = Step("training", "Training", "ready", run.get_status_display().lower(), _address("runs:detail", run.pk))
+
+    list_url = _address("evaluations:list", taskset.pk)
+    if comparison is None:
+        compared = Step("comparison", "Comparison", "off", "after a training", list_url)
+    else:
+        state = {True: "busy", False: "done" if comparison.status == Status.SUCCEEDED else "ready"}[comparison.is_open]
+        difference = comparison.summary.get("difference")
+        note = f"{difference:+.2f} against base" if difference is not None else comparison.get_status_display().lower()
+        compared = Step("comparison", "Comparison", state, note, _address("evaluations:detail", comparison.pk))
+
+    steps = (tasks, marked, trained, compared)
+    return Spine(steps, *_next(steps, taskset=taskset, run=run, grader=grader))
+
+
+def _next(steps: tuple[Step, ...], *, taskset: TaskSet, run: Run | None, grader: Grader | None) -> tuple[str, str]:
+    """The one button: its words and its address."""
+    tasks, marked, trained, compared = steps
+    if tasks.state != "done":
+        return ("Add tasks" if "no items" in tasks.note else "Complete the answers"), tasks.url
+    if grader is None:
+        return "Choose how answers are marked", marked.url
+    if run is None:
+        return "Launch a training", trained.url
+    if trained.state == "busy":
+        return "Watch the training", trained.url
+    if compared.state == "busy":
+        return "Watch the comparison", compared.url
+    if run.status == Status.SUCCEEDED and compared.state == "done":
+        return "Read the comparison", compared.url
+    if run.status in (Status.FAILED, Status.CANCELLED):
+        return "Launch again", _address("runs:launch", taskset.pk)
+    return "See the training", trained.url

@@ -1,0 +1,1 @@
+"""What tests start from, made by the product's own actions."""
