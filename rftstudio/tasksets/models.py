@@ -31,6 +31,15 @@ class Split(models.TextChoices):
     TEST = "test", "Test"
 
 
+class Problem(models.TextChoices):
+    """What keeps an item from being published. One item has at most one: the first found."""
+
+    EMPTY = "empty", "Nothing to ask"
+    UNREADABLE = "unreadable", "Characters that cannot be kept"
+    UNANSWERED = "unanswered", "No reference answer"
+    ANSWER = "answer", "Reference answer does not fit"
+
+
 class TaskSetQuerySet(models.QuerySet["TaskSet"]):
     def for_workspace(self, workspace: Workspace) -> "TaskSetQuerySet":
         return self.filter(workspace=workspace)
@@ -104,9 +113,19 @@ class TaskItemQuerySet(models.QuerySet["TaskItem"]):
     def live(self) -> "TaskItemQuerySet":
         return self.filter(deleted_at=None)
 
+    def deleted(self) -> "TaskItemQuerySet":
+        return self.exclude(deleted_at=None)
+
+    def without_split(self) -> "TaskItemQuerySet":
+        return self.filter(split="")
+
 
 class TaskItem(models.Model):
-    """One task with its reference answer. `key` stays the same through versions."""
+    """One task with its reference answer. `key` stays the same through versions.
+
+    Rows are written by actions only, which keep the derived columns (search_text, tag_text, problem, content_hash)
+    in step; `prepared` computes them.
+    """
 
     taskset = models.ForeignKey(TaskSet, on_delete=models.CASCADE, related_name="items")
     key = models.CharField(max_length=64)
@@ -117,6 +136,10 @@ class TaskItem(models.Model):
     tags = models.JSONField(default=list, blank=True)
     split = models.CharField(max_length=10, choices=Split.choices, blank=True)
     search_text = models.TextField(blank=True)  # fields, answer, tags and notes in lower case, for the table's search
+    tag_text = models.TextField(blank=True)  # "|short|tricky|", for the table's filter on any database
+    problem = models.CharField(max_length=12, choices=Problem.choices, blank=True)
+    content_hash = models.CharField(max_length=64, blank=True)  # of all that a version keeps, but for the split
+    source_import = models.ForeignKey("ItemImport", null=True, on_delete=models.SET_NULL, related_name="items")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(auto_now=True)
@@ -128,7 +151,14 @@ class TaskItem(models.Model):
     class Meta:
         ordering: ClassVar = ["pk"]
         constraints: ClassVar = [models.UniqueConstraint(fields=["taskset", "key"], name="item_key_once_a_taskset")]
-        indexes: ClassVar = [models.Index(fields=["taskset", "deleted_at", "split", "id"], name="items_by_split")]
+        indexes: ClassVar = [
+            models.Index(fields=["taskset", "deleted_at", "split", "id"], name="items_by_split"),
+            # Covers the one grouped query behind every filter's options and counts, so that no row is read for it.
+            models.Index(
+                fields=["taskset", "deleted_at", "split", "problem", "author", "tag_text"], name="item_facets"
+            ),
+            models.Index(fields=["taskset", "deleted_at", "key", "content_hash", "split"], name="items_by_content"),
+        ]
 
     def __str__(self) -> str:
         return self.key
@@ -171,12 +201,16 @@ class VersionItem(models.Model):
     messages = models.JSONField(null=True, blank=True)
     reference_answer = models.JSONField(null=True)
     tags = models.JSONField(default=list, blank=True)
+    content_hash = models.CharField(max_length=64, blank=True)
 
     workspace_path: ClassVar[str] = "version__taskset__workspace"
 
     class Meta:
         ordering: ClassVar = ["position"]
-        indexes: ClassVar = [models.Index(fields=["version", "split", "position"], name="frozen_by_split")]
+        indexes: ClassVar = [
+            models.Index(fields=["version", "split", "position"], name="frozen_by_split"),
+            models.Index(fields=["version", "key", "content_hash", "split"], name="frozen_by_content"),
+        ]
 
     def __str__(self) -> str:
         return self.key
@@ -192,13 +226,15 @@ class ItemImport(models.Model):
         SAVING = "saving", "Saving"
         SAVED = "saved", "Saved"
         FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
 
     taskset = models.ForeignKey(TaskSet, on_delete=models.CASCADE, related_name="imports")
     file_name = models.CharField(max_length=255)
     path = models.CharField(max_length=500)
     format = models.CharField(max_length=10)
-    columns = models.JSONField(default=list)
-    mapping = models.JSONField(default=dict)
+    dialect = models.JSONField(default=dict)  # {"encoding", "delimiter", "notes"}: how the file is read
+    columns = models.JSONField(default=list)  # [{"name", "examples": [...]}]
+    mapping = models.JSONField(default=dict)  # {"targets": [one a column], "all_or_nothing": bool}
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.UPLOADED)
     total = models.PositiveIntegerField(default=0)
     done = models.PositiveIntegerField(default=0)
@@ -206,11 +242,10 @@ class ItemImport(models.Model):
     error = models.TextField(blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)  # the last sign of life of a check or a save
     finished_at = models.DateTimeField(null=True, blank=True)
 
     workspace_path: ClassVar[str] = "taskset__workspace"
 
     def __str__(self) -> str:
         return f"{self.file_name} into {self.taskset}"
-
-

@@ -1,0 +1,27 @@
+"""What can be done to task sets. Verbs, keyword-only; they check, change rows, and return the object."""
+
+from rftstudio.tasksets.actions.define import archive_taskset, create_taskset, restore_taskset, update_taskset
+from rftstudio.tasksets.actions.items import (
+    add_items,
+    delete_items,
+    duplicate_item,
+    restore_items,
+    save_item,
+    set_split,
+)
+from rftstudio.tasksets.actions.publish import propose_splits, publish_version
+
+__all__ = [
+    "add_items",
+    "archive_taskset",
+    "create_taskset",
+    "delete_items",
+    "duplicate_item",
+    "propose_splits",
+    "publish_version",
+    "restore_items",
+    "restore_taskset",
+    "save_item",
+    "set_split",
+    "update_taskset",
+]
