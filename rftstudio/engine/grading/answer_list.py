@@ -59,7 +59,7 @@ def _from_text(text: str) -> list[str]:
         return parsed
     for pattern in (_NUMBERED, _BULLETED):
         entries = pattern.findall(body)
-        if len(entries) > 1 or (entries and "\n" not in body):
+        if len(entries) > 1 or (entries and "\n" not in body and len(_INLINE_NUMBER.findall(body)) < 2):
             return [entry.strip().rstrip(",;") for entry in entries]
     lines = [line for line in body.splitlines() if line.strip()]
     if len(lines) > 1 and (finally_ := _FINALLY.match(lines[-1])):

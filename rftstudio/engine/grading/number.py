@@ -73,15 +73,15 @@ class Number(Spec):
         distance = abs(answer - expected)
         scale = abs(expected) if self.tolerance_kind == "relative" else 1.0
         tolerance, band = self.tolerance * scale, self.band * scale
-        beyond = distance - tolerance - _ROUNDING * max(abs(answer), abs(expected))
+        beyond, slack = distance - tolerance, _ROUNDING * max(abs(answer), abs(expected))
         metrics = {"absolute_error": distance} if math.isfinite(distance) else {}
-        if beyond <= 0:
+        if beyond <= slack:
             reason = f"The answer is {answer:g}, as expected."
             if answer != expected:
                 reason = f"The answer {answer:g} is within {tolerance:g} of {expected:g}."
             return Verdict(1.0, reason, metrics=metrics)
         reason = f"Expected {expected:g}, the answer says {answer:g}, off by {distance:g}"
-        if beyond < band:
+        if beyond < band - slack:
             return Verdict(1.0 - beyond / band, f"{reason}: inside the partial-credit band.", metrics=metrics)
         return Verdict(0.0, f"{reason}.", metrics=metrics)
 

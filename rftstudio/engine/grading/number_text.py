@@ -1,4 +1,4 @@
-"""Find numbers in text: 12.5, 1,234.5, 1.234,5, 1e-3, 1.5 × 10⁻³, −4, 45 %. Linear in the length of the text.
+"""Find numbers in text: 12.5, 1,234.5, 1.234,5, 1e-3, 1.5 × 10⁻³, −4, 1½, 45 %. Linear in the length of the text.
 
 A comma or point before exactly three digits groups thousands only where that is the one reading, or for a lone comma:
 `1,234` is 1234, `1.234` is 1.234, `12,5` is 12.5. Digits inside a word (`B12`, `COVID-19`) are not numbers.
@@ -12,12 +12,13 @@ from typing import NamedTuple
 
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _SUPERSCRIPT = re.compile(r"(?<=10)[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
-_MINUS = str.maketrans("−–—‐‑‒", "------")
+_PLAIN = str.maketrans("−–—‐‑‒％．，", "------%.,")
+_VULGAR = re.compile(r"(?<![\d.,])(\d{0,9})\s?([¼½¾⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])")
 # A no-break, thin or narrow space, or an apostrophe, between a digit and three digits.
 _GROUP_SPACE = re.compile(r"(?<=\d)[\u00a0\u2007\u2009\u202f'’](?=\d{3}(?!\d))")
 _NUMBER = re.compile(
     r"""(?<![^\W_])(?<![^\W\d_]-)(?<!\d[.,])        # not inside a word or another number
-        (?P<sign>(?<!\d)(?<!\d\s)[-+])?
+        (?P<sign>(?<![\d%])(?<!\d\s)[-+])?
         (?P<digits>\d+(?:[.,]\d+)*|\.\d+)
         (?:[eE](?P<exponent>[-+]?\d{1,5})(?![^\W_])
           |\s{0,2}[x×*·]\s{0,2}10(?:\^|\*\*)\s?\(?(?P<power>[-+]?\d{1,5})\)?
@@ -38,9 +39,8 @@ def find_numbers(text: str) -> Iterator[Found]:
     """Every finite number, in order, lazily."""
     if not text.isascii():
         text = _SUPERSCRIPT.sub(lambda match: "^" + match[0].translate(_SUPERSCRIPTS), text)
-        text = _GROUP_SPACE.sub("", text).translate(_MINUS)
-        if len(text) <= 4096:
-            text = unicodedata.normalize("NFKC", text)
+        text = _GROUP_SPACE.sub("", text).translate(_PLAIN)
+        text = _VULGAR.sub(lambda match: str(int(match[1] or 0) + unicodedata.numeric(match[2])), text)
     elif "'" in text:
         text = _GROUP_SPACE.sub("", text)
     for match in _NUMBER.finditer(text):

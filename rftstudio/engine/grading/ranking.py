@@ -12,7 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from rftstudio.engine.grading.failure import FieldError, NoScore
 from rftstudio.engine.grading.kind import InputField, ReferenceField, Spec, TemplateText, Verdict, reference_value
 from rftstudio.engine.grading.template import Template, compile_template
-from rftstudio.engine.grading.text import quote_all
+from rftstudio.engine.grading.text import quote, quote_all
 from rftstudio.engine.grading.vocabulary import Synonyms, SynonymsField, SynonymsFromField, Vocabulary, for_item
 from rftstudio.engine.types import Item, Sample
 
@@ -83,8 +83,8 @@ class Ranking(Spec):
         synonyms = column.value(item, sample) if self.synonyms_from else None
         vocabulary = for_item(self._vocabulary, references, synonyms)
         right = {vocabulary.key(reference) for reference in references}
-        answers = vocabulary.keys(template.value(item, sample))
-        place = next((index for index, key in enumerate(answers, 1) if key in right), None)
+        answers = vocabulary.entries(template.value(item, sample))
+        place, found = next(((index, key) for index, key in enumerate(answers, 1) if key in right), (None, ""))
         metrics = {
             "top@1": float(place == 1),
             "top@5": float(place is not None and place <= 5),
@@ -96,8 +96,11 @@ class Ranking(Spec):
             where = f"in the answer's list of {len(answers)}" if answers else "in the answer, which holds no list"
             return Verdict(0.0, f"{wanted} {verb} {where}.", metrics=metrics)
         credit = self._credit(place)
-        found = quote_all([vocabulary.label(answers[place - 1])])
-        return Verdict(credit, f"{found} is in place {place} of {len(answers)}: credit {credit:.3g}.", metrics=metrics)
+        return Verdict(
+            credit,
+            f"{quote(answers[found])} is in place {place} of {len(answers)}: credit {credit:.3g}.",
+            metrics=metrics,
+        )
 
     def _credit(self, place: int) -> float:
         if self.top_k is not None and place > self.top_k:
@@ -111,7 +114,7 @@ class Ranking(Spec):
 
 def right_answers(vocabulary: Vocabulary, reference: object) -> list[str]:
     """The labels in a reference, as written where known. Raises `NoScore` when there are none."""
-    references = [vocabulary.label(key) for key in vocabulary.keys(reference)]
+    references = list(vocabulary.entries(reference).values())
     if not references:
         raise NoScore("other_error", "The reference is an empty list: this item has no right answer.")
     return references

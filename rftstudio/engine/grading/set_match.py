@@ -50,14 +50,13 @@ class SetMatch(Spec):
     def evaluate(self, item: Item, sample: Sample) -> Verdict:
         template, reference_template, column = self._templates
         known = self._vocabulary
-        reference_keys = known.keys(reference_value(reference_template, item, sample))
-        references = [known.label(key) for key in reference_keys]
+        references = list(known.entries(reference_value(reference_template, item, sample)).values())
         synonyms = column.value(item, sample) if self.synonyms_from else None
         vocabulary = for_item(known, references, synonyms)
         expected = dict.fromkeys(vocabulary.key(reference) for reference in references)
-        listed = vocabulary.keys(template.value(item, sample))
+        listed = vocabulary.entries(template.value(item, sample))
         if not expected:
-            empty = not listed or (len(listed) == 1 and listed[0] in _NOTHING)
+            empty = not listed or (len(listed) == 1 and not _NOTHING.isdisjoint(listed))
             reason = "Nothing is expected and nothing is listed."
             score = 1.0 if empty else 0.0
             return Verdict(score, reason if empty else f"Nothing is expected, the answer lists {len(listed)} items.")
@@ -68,11 +67,10 @@ class SetMatch(Spec):
         score = _f_beta(precision, recall, self.beta) if self.measure == "f_beta" else metrics[self.measure]
         reason = f"{hits} of {len(expected)} expected items listed"
         if hits < len(expected):
-            present = set(listed)
-            missing = [vocabulary.label(key) for key in expected if key not in present]
+            missing = [vocabulary.label(key) for key in expected if key not in listed]
             reason += f"; missing {quote_all(missing)}"
         if hits < len(listed):
-            extra = [vocabulary.label(key) for key in listed if key not in expected]
+            extra = [entry for key, entry in listed.items() if key not in expected]
             reason += f"; not expected {quote_all(extra)}"
         return Verdict(score, reason + ".", metrics=metrics)
 

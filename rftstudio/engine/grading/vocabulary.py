@@ -74,14 +74,14 @@ class Vocabulary:
             return self._parent.label(key) if self._parent is not None else key
         return own
 
-    def keys(self, value: Any) -> list[str]:
-        """Keys of the entries of a list or of a text that holds one, in order, each once.
+    def entries(self, value: Any) -> dict[str, str]:
+        """The entries of a list, or of a text that holds one, in order, each once: key -> label, or as written.
 
         An entry may carry a comment (`BRCA1 (breast cancer)`) and may name two known labels (`fever and cough`).
         """
         if isinstance(value, str) and self.knows(value):
-            return [self.key(value)]
-        keys: dict[str, None] = {}
+            return {self.key(value): self.label(self.key(value))}
+        entries: dict[str, str] = {}
         for entry in parse_list(value):
             spelling = normalise(entry)
             key = self._find(spelling)
@@ -90,11 +90,14 @@ class Vocabulary:
             if key is None:
                 parts = _AND.split(entry[:512])
                 if len(parts) > 1 and all(self.knows(part) for part in parts):
-                    keys.update(dict.fromkeys(self.key(part) for part in parts))
+                    for part in map(self.key, parts):
+                        entries.setdefault(part, self.label(part))
                     continue
-            if key or spelling:
-                keys[key or spelling] = None
-        return list(keys)
+            if key is not None:
+                entries.setdefault(key, self.label(key))
+            elif spelling:
+                entries.setdefault(spelling, entry)
+        return entries
 
     def mentions(self, text: str, *, at_most: int = 2) -> set[str]:
         """Keys of labels that occur in the text as whole words, the longest name first. Stops after `at_most`."""

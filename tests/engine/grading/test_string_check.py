@@ -1,0 +1,48 @@
+import pytest
+
+from rftstudio.engine.grading import parse_spec
+from tests.engine.grading.marking import check, mark
+
+
+@pytest.mark.parametrize(
+    ("operation", "text", "score"),
+    [
+        ("eq", "Yes", 1),
+        ("eq", "yes", 0),
+        ("eq", "Yes ", 0),
+        ("ne", "Yes", 0),
+        ("ne", "No", 1),
+        ("neq", "No", 1),
+        ("neq", "Yes", 0),
+        ("like", "Well, Yes.", 1),
+        ("like", "Well, yes.", 0),
+        ("ilike", "WELL, YES.", 1),
+        ("ilike", "No", 0),
+        ("ilike", "", 0),
+    ],
+)
+def test_operations(operation, text, score):
+    assert mark(check(operation, "Yes"), text).score == score
+
+
+def test_like_asks_whether_the_input_contains_the_reference_not_the_reverse():
+    assert mark(check("like", "a long reference"), "long").score == 0
+
+
+def test_neq_is_stored_as_ne():
+    assert parse_spec(check("neq", "x")).model_dump(exclude_none=True)["operation"] == "ne"
+
+
+def test_pass_threshold_is_tolerated_and_changes_nothing():
+    assert mark(check("eq", "Yes", pass_threshold=0.5), "Yes").score == 1
+
+
+def test_reference_may_be_a_number_or_an_object():
+    assert mark(check("eq", "{{ item.n }}"), "3", n=3).score == 1
+    assert mark(check("eq", "{{ item.o }}"), '{"a": [1, true]}', o={"a": [1, True]}).score == 1
+
+
+def test_reason_shows_both_sides():
+    assert (
+        mark(check("eq", "emergency"), "appointment").reason == "Expected “emergency”, the answer says “appointment”."
+    )
