@@ -3,30 +3,45 @@
 from typing import Any, ClassVar
 
 from django.db import models
+from django.db.models import Q
 
 from rftstudio.accounts.models import Workspace
 from rftstudio.runs.jobs import EngineJob
 from rftstudio.runs.models import Run
+from rftstudio.tasksets.models import TaskSet
 
 
 class Comparison(EngineJob):
-    """Base against tuned on the test split of a run's task set version. `summary` holds the statistics."""
+    """Base against tuned on the test split of a run's task set version.
+
+    settings: the engine's evaluation settings. result: what the engine reported (weights, versions, warnings).
+    summary: the statistics, made once when it ends (`summary.py`).
+    """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="comparisons")
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="comparisons")
+    automatic = models.BooleanField(default=False)  # made because the run ended; at most one a run
     settings = models.JSONField(default=dict)
     seed = models.PositiveIntegerField(default=0)
     result = models.JSONField(default=dict, blank=True)
     summary = models.JSONField(default=dict, blank=True)
 
     job_folder: ClassVar[str] = "comparisons"
+    queue_rank: ClassVar[int] = 0  # minutes, and somebody waits for the answer: before the next training
     workspace_path: ClassVar[str] = "workspace"
 
     class Meta:
         ordering: ClassVar = ["-created_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["run"], condition=Q(automatic=True), name="one_automatic_comparison_a_run")
+        ]
 
     def __str__(self) -> str:
         return f"Comparison for {self.run}"
+
+    @property
+    def taskset(self) -> TaskSet:
+        return self.run.taskset_version.taskset
 
     def ingest(self, log: str, rows: list[dict[str, Any]]) -> None:
         from rftstudio.evaluations.ingest import ingest_rows
@@ -34,7 +49,7 @@ class Comparison(EngineJob):
         ingest_rows(comparison=self, log=log, rows=rows)
 
     def settle(self) -> None:
-        from rftstudio.evaluations.actions import settle_comparison
+        from rftstudio.evaluations.settle import settle_comparison
 
         settle_comparison(comparison=self)
 
@@ -62,3 +77,36 @@ class Answer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.comparison_id}:{self.item_key}:{self.model}"
+
+
+class Outcome(models.TextChoices):
+    """What became of an item from base to tuned."""
+
+    BETTER = "better", "Better"
+    WORSE = "worse", "Worse"
+    SAME = "same", "Same"
+    NO_SCORE = "no_score", "No score"
+
+
+class ComparedItem(models.Model):
+    """One item of a finished comparison, ready to be sorted and searched: the answers' means and their difference."""
+
+    comparison = models.ForeignKey(Comparison, on_delete=models.CASCADE, related_name="items")
+    position = models.PositiveIntegerField()  # of the item in its version
+    item_key = models.CharField(max_length=64)
+    base_score = models.FloatField(null=True)
+    tuned_score = models.FloatField(null=True)
+    difference = models.FloatField(null=True)
+    outcome = models.CharField(max_length=8, choices=Outcome.choices)
+    changed = models.BooleanField(default=False)  # the answers' words differ
+    tags = models.TextField(blank=True)  # a line each, with one before and after: "\ntricky\nchild\n"
+    search_text = models.TextField(blank=True)  # fields, reference and answers, in lower case
+
+    workspace_path: ClassVar[str] = "comparison__workspace"
+
+    class Meta:
+        ordering: ClassVar = ["position"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["comparison", "position"], name="compared_once")]
+
+    def __str__(self) -> str:
+        return f"{self.comparison_id}:{self.item_key}"

@@ -2,7 +2,8 @@
 
 Student's t for graded scores, Wilson for right-or-wrong ones, and a bound that stays honest where all values are alike.
 t is preferred to a bootstrap because it covers better where there are few tasks: on simulated differences of 10 to 20
-tasks the nominal 95 % interval held the truth in 88-100 % of draws, the BCa bootstrap in 79-98 %; from 40 on they agree.
+tasks the nominal 95 % interval held the truth in 88-100 % of draws, the BCa bootstrap in 79-98 %. From 40 tasks on they
+agree.
 """
 
 from collections.abc import Sequence

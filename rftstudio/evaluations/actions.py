@@ -1,0 +1,154 @@
+"""Make comparisons, by hand or because a run ended, and stop them. What follows their end is `settle.py`."""
+
+import logging
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.db import transaction
+from django.utils import timezone
+
+from rftstudio.accounts.models import User
+from rftstudio.engine.errors import EngineError, SpecError
+from rftstudio.engine.job import Adapter, Job, Model, write_job
+from rftstudio.engine.presets import check_evaluation
+from rftstudio.engine.types import Item
+from rftstudio.evaluations.models import Comparison
+from rftstudio.runs import queue
+from rftstudio.runs.jobs import Status
+from rftstudio.runs.models import Run
+from rftstudio.tasksets.models import AnswerType, Split
+from rftstudio.tasksets.rows import version_items
+
+log = logging.getLogger(__name__)
+
+
+def default_settings(run: Run) -> dict[str, Any]:
+    """Answers as the run's own validation sampled them, one an item."""
+    taken = {"temperature": "eval_temperature", "max_completion_length": "max_completion_length"}
+    given = {name: run.settings[source] for name, source in taken.items() if source in run.settings}
+    return check_evaluation(given)
+
+
+def create_comparison(
+    *,
+    run: Run,
+    by: User | None = None,
+    settings: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    automatic: bool = False,
+) -> Comparison:
+    """Queue base against tuned over the test split, both with the same seeds.
+
+    settings: what differs from `default_settings` (engine/presets.py, `EVALUATION_DIALS`). seed: the run's, unless
+    given. Raises `SpecError` (path: the setting) where nothing can be compared, `SystemFault` where the disk refuses.
+    """
+    values = check_evaluation({**default_settings(run), **(settings or {})})
+    items = _items(run)
+    tuned = _tuned_adapter(run)
+    directory: Path | None = None
+    try:
+        with transaction.atomic():
+            comparison = Comparison.objects.create(
+                workspace=run.workspace,
+                run=run,
+                automatic=automatic,
+                settings=values,
+                seed=run.seed if seed is None else seed,
+                progress={"done": 0, "total": 2 * len(items) * values["samples"]},
+                created_by=by,
+            )
+            directory = comparison.directory
+            shutil.rmtree(directory, ignore_errors=True)  # of a row that was never committed
+            write_job(directory, _job(comparison, tuned), {"items": items})
+            queue.submit(comparison)
+    except BaseException:
+        if directory is not None:
+            shutil.rmtree(directory, ignore_errors=True)
+        raise
+    return comparison
+
+
+def compare_once(*, run: Run) -> Comparison | None:
+    """The comparison that follows a run by itself; None when the run has one already or nothing to compare.
+
+    Called at the same moment by two workers it makes one. Where it cannot be made, a failed one says why, so that it
+    is tried once and somebody can read the reason.
+    """
+    with transaction.atomic():
+        locked = Run.objects.select_for_update().filter(pk=run.pk, status=Status.SUCCEEDED).first()
+        if locked is None or locked.tuned_model_id is None or locked.comparisons.exists():
+            return None
+        try:
+            return create_comparison(run=locked, by=locked.created_by, automatic=True)
+        except EngineError as error:
+            log.warning("Run %s cannot be compared: %s", run.pk, error)
+            return Comparison.objects.create(
+                workspace=locked.workspace,
+                run=locked,
+                automatic=True,
+                status=Status.FAILED,
+                error=str(error),
+                culprit="author" if isinstance(error, SpecError) else "system",
+                created_by=locked.created_by,
+                finished_at=timezone.now(),
+            )
+
+
+def compare_again(*, comparison: Comparison, by: User | None = None) -> Comparison:
+    """A new comparison with the settings and seed of an old one. Raises as `create_comparison`."""
+    run, old = comparison.run, comparison.settings
+    return create_comparison(run=run, by=by, settings=old, seed=comparison.seed if old else None)
+
+
+def cancel_comparison(*, comparison: Comparison, by: User | None = None) -> bool:
+    """Ask for the end. One that still waits ends at once; a running one is stopped by its supervisor.
+
+    Returns False when it had ended already.
+    """
+    rows = Comparison.objects.filter(pk=comparison.pk)
+    ended = {"status": Status.CANCELLED, "finished_at": timezone.now()}
+    changed = rows.filter(status__in=[Status.QUEUED, Status.VALIDATING_FILES]).update(**ended)
+    changed = changed or rows.filter(status=Status.RUNNING).update(wish="cancel")
+    comparison.refresh_from_db()
+    return bool(changed)
+
+
+def _items(run: Run) -> list[Item]:
+    items = version_items(run.taskset_version, Split.TEST)
+    if not items:
+        version = run.taskset_version.number
+        raise SpecError(
+            f"Version {version} of the task set has no test items, so there is nothing unseen to compare on.",
+            fix="Put some items into the test split, publish, and train again.",
+        )
+    return items
+
+
+def _tuned_adapter(run: Run) -> Adapter:
+    if run.tuned_model is None:
+        raise SpecError("This training kept no model.", fix="Compare a training that finished with a checkpoint.")
+    path = Path(run.tuned_model.path)
+    if not path.is_absolute():
+        path = Path(django_settings.DATA_DIR) / path
+    if not path.is_dir():
+        raise SpecError("The files of the tuned model are gone.", fix="Restore them from a backup, or train again.")
+    return Adapter("tuned", str(path))
+
+
+def _job(comparison: Comparison, tuned: Adapter) -> Job:
+    run, version = comparison.run, comparison.run.taskset_version
+    base = run.base_model
+    return Job(
+        kind="evaluation",
+        model=Model(path=base.location, name=base.name, revision=base.revision or None),
+        grader=run.grader_version.spec,
+        settings=comparison.settings,
+        data={"items": "items.jsonl"},
+        seed=comparison.seed,
+        json_answers=version.definition.get("answer_type") == AnswerType.JSON,
+        adapters=(Adapter("base"), tuned),
+        labels={"taskset": str(version), "grader": str(run.grader_version), "run": str(run)},
+    )

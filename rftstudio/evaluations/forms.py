@@ -1,0 +1,92 @@
+"""What is looked at on a comparison's page, and the settings of a new comparison. Nothing here saves."""
+
+from typing import Any
+
+from django import forms
+from django.db.models import F, Q, QuerySet
+from django.http import QueryDict
+
+from rftstudio.engine.presets import EVALUATION_DIALS
+from rftstudio.evaluations.models import ComparedItem, Comparison, Outcome
+
+SHOWN = {
+    "": "All tasks",
+    "differs": "Score differs",
+    "worse": "Worse",
+    "better": "Better",
+    "same": "Same score",
+    "no_score": "No score",
+    "words": "Words differ",
+}
+ORDERS = {"": "Worse first", "better": "Better first", "file": "As in the task set"}
+CONDITIONS = {
+    "differs": Q(outcome__in=[Outcome.BETTER, Outcome.WORSE]),
+    "words": Q(changed=True),
+    **{outcome: Q(outcome=outcome) for outcome in ("worse", "better", "same", "no_score")},
+}
+SORTING = {
+    "": [F("difference").asc(nulls_last=True), "position"],
+    "better": [F("difference").desc(nulls_last=True), "position"],
+    "file": ["position"],
+}
+
+
+class ItemFilter(forms.Form):
+    """The filters above the items; they live in the address."""
+
+    show = forms.ChoiceField(required=False, label="Show", choices=list(SHOWN.items()))
+    tag = forms.ChoiceField(required=False, label="Tag")
+    sort = forms.ChoiceField(required=False, label="Order", choices=list(ORDERS.items()))
+    q = forms.CharField(
+        required=False, label="Search", max_length=200, widget=forms.TextInput(attrs={"type": "search"})
+    )
+
+    def __init__(self, data: QueryDict, *, tags: list[str]) -> None:
+        super().__init__(data)
+        self.fields["tag"].choices = [("", "Any tag"), *((tag, tag) for tag in tags)]  # type: ignore[attr-defined]
+
+    def apply(self, comparison: Comparison) -> QuerySet[ComparedItem]:
+        """The items asked for, in order. A value that is not offered counts as none."""
+        self.is_valid()
+        wanted: dict[str, str] = self.cleaned_data
+        items = ComparedItem.objects.filter(comparison=comparison)
+        if show := wanted.get("show"):
+            items = items.filter(CONDITIONS[show])
+        if tag := wanted.get("tag"):
+            items = items.filter(tags__contains=f"\n{tag}\n")
+        for word in wanted.get("q", "").lower().split()[:8]:
+            items = items.filter(search_text__contains=word)
+        return items.order_by(*SORTING[wanted.get("sort", "")])
+
+    @property
+    def is_narrowed(self) -> bool:
+        return any(self.cleaned_data.get(name) for name in ("show", "tag", "q"))
+
+
+class ComparisonForm(forms.Form):
+    """The evaluation's settings, from the engine's own description of them."""
+
+    seed = forms.IntegerField(
+        label="Seed",
+        min_value=0,
+        max_value=2**31 - 1,
+        help_text="Both models draw the same random numbers from it. Another seed, other answers.",
+    )
+
+    def __init__(self, data: QueryDict | None = None, *, initial: dict[str, Any]) -> None:
+        super().__init__(data, initial=initial)
+        for dial in EVALUATION_DIALS:
+            kind = forms.IntegerField if dial.kind == "int" else forms.FloatField
+            unit = f" ({dial.unit})" if dial.unit else ""
+            self.fields[dial.name] = kind(
+                label=f"{dial.label}{unit}",
+                help_text=dial.help,
+                min_value=dial.minimum,  # type: ignore[arg-type]
+                max_value=dial.maximum,  # type: ignore[arg-type]
+            )
+        self.order_fields([*(dial.name for dial in EVALUATION_DIALS), "seed"])
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The checked values without the seed."""
+        return {name: value for name, value in self.cleaned_data.items() if name != "seed"}

@@ -1,0 +1,48 @@
+"""Take the engine's log lines into rows, idempotently by `seq`: answers, progress, versions and warnings."""
+
+from typing import Any
+
+from rftstudio.evaluations.models import Answer, Comparison
+
+KEPT_MESSAGES = 50
+
+
+def ingest_rows(*, comparison: Comparison, log: str, rows: list[dict[str, Any]]) -> None:
+    """Rows of "answers" or "events". Called in a transaction; the same rows again change nothing."""
+    if log == "answers":
+        Answer.objects.bulk_create([_answer(comparison, row) for row in rows], batch_size=500, ignore_conflicts=True)
+    elif log == "events":
+        _take_events(comparison, rows)
+
+
+def _answer(comparison: Comparison, row: dict[str, Any]) -> Answer:
+    return Answer(
+        comparison=comparison,
+        seq=row["seq"],
+        item_key=row["item_id"],
+        model=row["model"],
+        sample=row["sample"],
+        text=row["text"].replace("\x00", "\N{REPLACEMENT CHARACTER}"),  # PostgreSQL keeps no NUL in text
+        tokens=row["tokens"],
+        truncated=row["truncated"],
+        score=row["score"],
+        grade=row["grade"],
+    )
+
+
+def _take_events(comparison: Comparison, rows: list[dict[str, Any]]) -> None:
+    """Progress, the first event (versions, host, model) and the warnings; the latest of each wins."""
+    result: dict[str, Any] = dict(comparison.result)
+    warnings: list[dict[str, Any]] = list(result.get("warnings", []))
+    seen = {warning["seq"] for warning in warnings}
+    progress = comparison.progress
+    for row in rows:
+        if row["type"] == "progress":
+            progress = {"done": row["data"]["done"], "total": row["data"]["total"]}
+        elif row["type"] == "started":
+            result["started"] = row["data"]
+        elif row["type"] == "message" and row["level"] in ("warn", "error") and row["seq"] not in seen:
+            warnings.append({"seq": row["seq"], "level": row["level"], "message": row["message"]})
+    result["warnings"] = warnings[-KEPT_MESSAGES:]
+    Comparison.objects.filter(pk=comparison.pk).update(progress=progress, result=result)
+    comparison.progress, comparison.result = progress, result

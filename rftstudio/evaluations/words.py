@@ -1,0 +1,81 @@
+"""A comparison in sentences: the headline, what may be claimed, what luck could have done. Plain text, no HTML."""
+
+from collections.abc import Mapping
+from typing import Any
+
+MINUS = "\N{MINUS SIGN}"
+Summary = Mapping[str, Any]
+
+
+def plain(value: float, *, sign: bool = False) -> str:
+    """Two decimals with a real minus; a value that rounds to nothing has no sign."""
+    text = f"{value:+.2f}" if sign else f"{value:.2f}"
+    return text.lstrip("+-") if float(text) == 0 else text.replace("-", MINUS)
+
+
+def interval(row: Summary) -> str:
+    """`[0.24, 0.42]`, empty where there is none."""
+    low, high = row.get("low"), row.get("high")
+    return "" if low is None or high is None else f"[{plain(low)}, {plain(high)}]"
+
+
+def difference(row: Summary) -> str:
+    """`+0.33 [0.24, 0.42]`."""
+    return f"{plain(row['difference'], sign=True)} {interval(row)}".strip()
+
+
+def headline(summary: Summary) -> str:
+    """The one sentence. Says how many tasks it speaks of, and how many were left out."""
+    if not summary:
+        return ""
+    if "difference" not in summary:
+        return f"None of the {summary['n_items']} unseen tasks has a score from both models."
+    n, excluded = summary["n"], summary["excluded"]
+    tasks = f"On {n} unseen {'task' if n == 1 else 'tasks'}"
+    if excluded:
+        tasks = (
+            f"On {n} of {summary['n_items']} unseen tasks ({excluded} {'has' if excluded == 1 else 'have'} no score)"
+        )
+    return (
+        f"{tasks} the tuned model scores {plain(summary['tuned'])} against {plain(summary['base'])}, "
+        f"{difference(summary)}; {counts(summary)}."
+    )
+
+
+def counts(row: Summary) -> str:
+    """`better on 31, worse on 2, same on 7`."""
+    return f"better on {row['better']}, worse on {row['worse']}, same on {row['same']}"
+
+
+def claim(summary: Summary) -> str:
+    """What may be said, and what not."""
+    if "difference" not in summary:
+        return "Nothing can be said about which is better."
+    if summary["low"] is None:
+        return "No interval can be given, so no difference can be claimed."
+    return {
+        "better": "The tuned model is better: the whole interval lies above 0.",
+        "worse": "The tuned model is worse: the whole interval lies below 0.",
+        "unclear": "No difference can be claimed: the interval holds 0, so luck with these tasks could explain it.",
+    }[summary["verdict"]]
+
+
+def luck(summary: Summary) -> str:
+    """The sign test in words; empty where no task differs."""
+    better, worse = summary.get("better", 0), summary.get("worse", 0)
+    if not better + worse:
+        return ""
+    chance = summary["p_sign"]
+    often = "in fewer than 1 of 10,000" if chance < 0.0001 else f"in about {_share(chance)}"
+    return (
+        f"If neither model were better, a split at least as uneven as {better} better to {worse} worse would come up by "
+        f"luck {often} comparisons."
+    )
+
+
+def _share(chance: float) -> str:
+    if chance >= 0.095:
+        return f"{round(100 * chance)} of 100"
+    if chance >= 0.00095:
+        return f"{round(1000 * chance)} of 1,000"
+    return f"{max(1, round(10_000 * chance))} of 10,000"
