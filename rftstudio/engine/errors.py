@@ -21,3 +21,7 @@ class SpecError(EngineError):
 
 class SystemFault(EngineError):
     """The machine's failure: disk full, model directory missing, out of memory."""
+
+
+class GraderFault(EngineError):
+    """Too many answers could not be graded for the rest to mean anything. The message gives the first reasons."""

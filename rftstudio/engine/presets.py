@@ -85,7 +85,9 @@ LOSS_TYPES = (
 )
 
 DIALS: tuple[Dial, ...] = (
-    Dial("steps", "Steps", "At each step a batch of answers is sampled, graded and learned from.", "int", 80, 1, 100_000),
+    Dial(
+        "steps", "Steps", "At each step a batch of answers is sampled, graded and learned from.", "int", 80, 1, 100_000
+    ),
     Dial(
         "batch_size",
         "Answers per step",
@@ -249,7 +251,7 @@ DIALS: tuple[Dial, ...] = (
         choices=(("constant", "constant"), ("linear", "falling evenly"), ("cosine", "falling on a cosine")),
         advanced=True,
     ),
-    Dial("warmup_steps", "Warm-up", "The learning rate rises over the first steps.", "int", 2, 0, 1000, unit="steps"),
+    Dial("warmup_steps", "Warm-up", "The learning rate rises over the first steps.", "int", 0, 0, 1000, unit="steps"),
     Dial("weight_decay", "Weight decay", "Pulls the adapter towards zero.", "float", 0.0, 0.0, 1.0, advanced=True),
     Dial(
         "max_grad_norm",

@@ -1,0 +1,186 @@
+"""Batched sampling: each distinct prompt is prefilled once, all its answers are decoded together.
+
+Every answer has a seed of its own, so it does not depend on which others share its batch beyond the
+rounding of matrix products: base and tuned model, or a replayed step, draw the same random numbers.
+It knows token lists only; templates, graders and jobs are somebody else's.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import DynamicCache
+
+Tokens = list[int]
+
+
+@dataclass(slots=True)
+class Completion:
+    """One sampled answer.
+
+    logps: log-probability of each token under the sampling distribution (nats, after temperature).
+    entropies: entropy of that distribution at each token (nats). truncated: it ran into the limit.
+    """
+
+    tokens: Tokens = field(default_factory=list)
+    logps: list[float] = field(default_factory=list)
+    entropies: list[float] = field(default_factory=list)
+    truncated: bool = True
+
+
+@dataclass(slots=True)
+class Spent:
+    """Where the time of a sampler went: seconds, and tokens prefilled and decoded."""
+
+    prefill_s: float = 0.0
+    decode_s: float = 0.0
+    prefill_tokens: int = 0
+    decode_tokens: int = 0
+    decode_steps: int = 0
+
+
+def seed_for(*parts: object) -> int:
+    """A 64-bit seed from anything printable, the same on every machine."""
+    text = "\x1f".join(str(part) for part in parts)
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+
+
+class Sampler:
+    """Answers of one causal language model, adapter on or off as the model stands when called.
+
+    stop: token ids that end an answer (kept in it). max_rows: answers decoded at once.
+    """
+
+    def __init__(self, model: Any, *, stop: Sequence[int], pad: int, max_rows: int = 64) -> None:
+        self.model = model
+        self.stop = frozenset(stop)
+        self.pad = pad
+        self.max_rows = max_rows
+        self.spent = Spent()
+
+    @torch.inference_mode()
+    def sample(
+        self, prompts: Sequence[Tokens], seeds: Sequence[Sequence[int]], *, max_new_tokens: int, temperature: float
+    ) -> list[list[Completion]]:
+        """`len(seeds[i])` answers to `prompts[i]`. Temperature 0 takes the likeliest token (and ignores seeds)."""
+        answers = [[Completion() for _ in row] for row in seeds]
+        order = sorted((i for i in range(len(prompts)) if seeds[i]), key=lambda i: len(prompts[i]))
+        batch: list[int] = []
+        rows = 0
+        for i in order:
+            if batch and rows + len(seeds[i]) > self.max_rows:
+                self._batch(batch, prompts, seeds, answers, max_new_tokens, temperature)
+                batch, rows = [], 0
+            batch.append(i)
+            rows += len(seeds[i])
+        if batch:
+            self._batch(batch, prompts, seeds, answers, max_new_tokens, temperature)
+        return answers
+
+    def _batch(
+        self,
+        batch: list[int],
+        prompts: Sequence[Tokens],
+        seeds: Sequence[Sequence[int]],
+        answers: list[list[Completion]],
+        max_new_tokens: int,
+        temperature: float,
+    ) -> None:
+        started = perf_counter()
+        where = self.model.device
+        longest = max(len(prompts[i]) for i in batch)
+        ids = torch.full((len(batch), longest), self.pad)
+        mask = torch.zeros((len(batch), longest), dtype=torch.long)
+        for row, i in enumerate(batch):
+            ids[row, longest - len(prompts[i]) :] = torch.tensor(prompts[i])
+            mask[row, longest - len(prompts[i]) :] = 1
+        ids, mask = ids.to(where), mask.to(where)
+        positions = (mask.cumsum(1) - 1).clamp(min=0)
+        cache = DynamicCache(config=self.model.config)
+        logits = self.model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        ).logits[:, -1]
+        counts = torch.tensor([len(seeds[i]) for i in batch], device=where)
+        if bool((counts != 1).any()):
+            spread = torch.repeat_interleave(torch.arange(len(batch), device=where), counts)
+            cache.batch_select_indices(spread)
+            logits, mask, position = logits[spread], mask[spread], positions[spread, -1]
+        else:
+            position = positions[:, -1]
+        live = [answer for i in batch for answer in answers[i]]
+        uniforms = _uniforms([seed for i in batch for seed in seeds[i]], max_new_tokens).to(where)
+        prefilled = perf_counter()
+        self.spent.prefill_s += prefilled - started
+        self.spent.prefill_tokens += sum(len(prompts[i]) for i in batch)
+        for step in range(max_new_tokens):
+            tokens, logps, entropies = draw(logits, uniforms[:, step], temperature)
+            keep = []
+            for row, (token, logp, entropy) in enumerate(
+                zip(tokens.tolist(), logps.tolist(), entropies.tolist(), strict=True)
+            ):
+                answer = live[row]
+                answer.tokens.append(token)
+                answer.logps.append(logp)
+                answer.entropies.append(entropy)
+                if token in self.stop:
+                    answer.truncated = False
+                else:
+                    keep.append(row)
+            self.spent.decode_tokens += len(live)
+            self.spent.decode_steps += 1
+            if not keep or step == max_new_tokens - 1:
+                break
+            if len(keep) < len(live):
+                index = torch.tensor(keep, device=where)
+                live = [live[row] for row in keep]
+                tokens, mask, position, uniforms = tokens[index], mask[index], position[index], uniforms[index]
+                cache.batch_select_indices(index)
+            mask = torch.cat([mask, mask.new_ones(len(live), 1)], 1)
+            position = position + 1
+            logits = self.model(
+                input_ids=tokens[:, None],
+                attention_mask=mask,
+                position_ids=position[:, None],
+                past_key_values=cache,
+                use_cache=True,
+            ).logits[:, -1]
+        self.spent.decode_s += perf_counter() - prefilled
+
+
+def draw(
+    logits_RV: torch.Tensor, uniforms_R: torch.Tensor, temperature: float
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """One token a row by inverting the distribution function at `uniforms_R`; its log-probability; the entropy."""
+    logits_RV = logits_RV.float()
+    if temperature > 0 and temperature != 1.0:
+        logits_RV = logits_RV / temperature
+    logits_RV = logits_RV - logits_RV.amax(-1, keepdim=True)
+    weights_RV = logits_RV.exp()
+    total_R1 = weights_RV.sum(-1, keepdim=True)
+    if temperature > 0:
+        heights_RV = weights_RV.cumsum(-1)
+        aim_R1 = uniforms_R[:, None].to(heights_RV.dtype) * heights_RV[:, -1:]
+        tokens_R1 = torch.searchsorted(heights_RV, aim_R1, right=True).clamp_(max=logits_RV.size(-1) - 1)
+    else:
+        tokens_R1 = logits_RV.argmax(-1, keepdim=True)
+    normal_R1 = total_R1.log()
+    logps_R = (logits_RV.gather(1, tokens_R1) - normal_R1)[:, 0]
+    entropies_R = (normal_R1 - torch.linalg.vecdot(weights_RV, logits_RV)[:, None] / total_R1)[:, 0]
+    return tokens_R1[:, 0], logps_R, entropies_R
+
+
+def _uniforms(seeds: Sequence[int], count: int) -> torch.Tensor:
+    """Uniform numbers in [0, 1): one row a seed, from Philox, so that a row depends on its seed alone."""
+    table = np.empty((len(seeds), count), dtype=np.float32)
+    for row, seed in enumerate(seeds):
+        table[row] = np.random.Generator(np.random.Philox(key=seed)).random(count, dtype=np.float32)
+    return torch.from_numpy(table)

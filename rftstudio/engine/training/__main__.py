@@ -1,0 +1,108 @@
+"""The command line of training.
+
+python -m rftstudio.engine.training JOB_DIR
+python -m rftstudio.engine.training new JOB_DIR --train F --validation F --grader F --model M
+                                    [--preset quick] [--seed 0] [--json-answers] [--set name=value ...]
+python -m rftstudio.engine.training time --model M --out F.json
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from rftstudio.engine.errors import EngineError, SpecError
+from rftstudio.engine.grading import parse_spec
+from rftstudio.engine.job import Job, Model, read_items, write_job
+from rftstudio.engine.presets import DEFAULT_PRESET, PRESETS, resolve
+
+
+def main(arguments: list[str]) -> int:
+    if arguments[:1] == ["new"]:
+        return _guard(_new, arguments[1:])
+    if arguments[:1] == ["time"]:
+        return _guard(_time, arguments[1:])
+    parser = argparse.ArgumentParser(prog="python -m rftstudio.engine.training", description="Run a training job.")
+    parser.add_argument("directory", type=Path, metavar="JOB_DIR")
+    directory = parser.parse_args(arguments).directory
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from rftstudio.engine.training.run import run
+
+    return run(directory)
+
+
+def _guard(command: object, arguments: list[str]) -> int:
+    assert callable(command)
+    try:
+        command(arguments)
+    except SpecError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except EngineError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _new(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m rftstudio.engine.training new", description="Write a job.")
+    parser.add_argument("directory", type=Path, metavar="JOB_DIR")
+    parser.add_argument("--train", type=Path, required=True, metavar="FILE", help="training items, JSONL")
+    parser.add_argument("--validation", type=Path, required=True, metavar="FILE", help="validation items, JSONL")
+    parser.add_argument("--grader", type=Path, required=True, metavar="FILE", help="the grader, JSON")
+    parser.add_argument("--model", required=True, help="a model directory or a hub id")
+    parser.add_argument("--revision", help="the hub revision to pin")
+    parser.add_argument("--preset", default=DEFAULT_PRESET, choices=list(PRESETS))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json-answers", action="store_true", help="answers are meant to be JSON")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting")
+    given = parser.parse_args(arguments)
+    changes = {}
+    for pair in given.set:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise SpecError(f"{pair!r} has no value.", path="--set", fix="Write name=value.")
+        changes[name] = value
+    try:
+        grader = json.loads(given.grader.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SpecError("There is no such file.", path=str(given.grader), fix="Check the name.") from error
+    except ValueError as error:
+        raise SpecError(f"It is not JSON: {error}.", path=str(given.grader), fix="Mend the file.") from error
+    parse_spec(grader)
+    model = Path(given.model)
+    job = Job(
+        kind="training",
+        model=Model(str(model.resolve()) if model.exists() else given.model, model.name, given.revision),
+        grader=grader,
+        settings=resolve(given.preset, changes),
+        data={"train": "train.jsonl", "validation": "validation.jsonl"},
+        seed=given.seed,
+        preset=given.preset,
+        json_answers=given.json_answers,
+    )
+    items = {"train": read_items(given.train), "validation": read_items(given.validation)}
+    for split, rows in items.items():
+        if not rows:
+            raise SpecError(f"The {split} split is empty.", path=split, fix="Put at least one item into it.")
+    write_job(given.directory, job, items)
+    print(f"Written. Run it with: python -m rftstudio.engine.training {given.directory}")
+
+
+def _time(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m rftstudio.engine.training time", description="Measure this machine, for estimates."
+    )
+    parser.add_argument("--model", required=True, help="a model directory or a hub id")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE")
+    given = parser.parse_args(arguments)
+    from rftstudio.engine.training.timing import measure
+
+    record = measure(Model(given.model))
+    given.out.write_text(json.dumps(record, indent=1), encoding="utf-8")
+    print(json.dumps(record))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,197 @@
+"""Checkpoints of a run: written beside, then renamed, so that one that exists is whole.
+
+    checkpoints/step-N/    adapter_model.safetensors adapter_config.json        what is kept of the model
+                           optimizer.safetensors state.json trainer_state.json  what is needed to go on
+    checkpoints/recovery/  the same, of the last few seconds; never offered to anybody
+
+Nothing is pickled: tensors are safetensors, everything else is JSON.
+"""
+
+import hashlib
+import json
+import os
+import random
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from peft import get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors.torch import load_file, save_file
+
+from rftstudio.engine.errors import SystemFault
+
+ADAPTER = "adapter_model.safetensors"
+OPTIMIZER = "optimizer.safetensors"
+STATE = "state.json"
+TRAINER_STATE = "trainer_state.json"  # the name transformers looks for
+RECOVERY = "recovery"
+KEEP_BEST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A checkpoint on disk. state: what `save` was given besides tensors."""
+
+    path: Path
+    step: int
+    adapter_hash: str
+    state: dict[str, Any]
+
+
+def hash_file(path: Path) -> str:
+    """sha256 of a file, as hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def save(
+    directory: Path,
+    name: str,
+    *,
+    model: Any,
+    optimizer: Any,
+    schedule: Any,
+    trainer_state: Any,
+    step: int,
+    state: dict[str, Any],
+) -> Saved:
+    """Write `directory/name`, replacing what has that name. Raises `SystemFault` when the disk refuses.
+
+    trainer_state: transformers' `TrainerState`. state: JSON of the caller's, handed back by `latest`.
+    """
+    final = directory / name
+    work = directory / f".{name}.part"
+    try:
+        if work.exists():
+            shutil.rmtree(work)
+        work.mkdir(parents=True)
+        config = model.peft_config["default"]
+        save_file(_plain(get_peft_model_state_dict(model, save_embedding_layers=False)), work / ADAPTER)
+        inference_mode, config.inference_mode = config.inference_mode, True
+        config.save_pretrained(work)
+        config.inference_mode = inference_mode
+        tensors, rest = _flatten(optimizer.state_dict())
+        tensors["rng.torch"] = torch.get_rng_state()
+        save_file(tensors, work / OPTIMIZER)
+        adapter_hash = hash_file(work / ADAPTER)
+        content = {
+            "step": step,
+            "adapter_hash": adapter_hash,
+            "optimizer": rest,
+            "schedule": schedule.state_dict(),
+            "rng": _random_state(),
+            "state": state,
+        }
+        trainer_state.save_to_json(str(work / TRAINER_STATE))
+        (work / STATE).write_text(json.dumps(content), encoding="utf-8")
+        _replace(work, final)
+    except OSError as error:
+        raise SystemFault(f"The checkpoint of step {step} could not be written: {error}.") from error
+    return Saved(final, step, adapter_hash, state)
+
+
+def _replace(work: Path, final: Path) -> None:
+    old = final.with_name(f".{final.name}.old")
+    if old.exists():
+        shutil.rmtree(old)
+    if final.exists():
+        os.rename(final, old)
+    os.rename(work, final)
+    if old.exists():
+        shutil.rmtree(old)
+
+
+def latest(directory: Path) -> Saved | None:
+    """The checkpoint with the most steps whose adapter has the hash it was written with."""
+    if not directory.is_dir():
+        return None
+    found: list[Saved] = []
+    for path in directory.iterdir():
+        try:
+            content = json.loads((path / STATE).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if path.name.endswith(".part"):
+            continue
+        found.append(Saved(path, content["step"], content["adapter_hash"], content["state"]))
+    for saved in sorted(found, key=lambda one: one.step, reverse=True):
+        if hash_file(saved.path / ADAPTER) == saved.adapter_hash:
+            return saved
+    return None
+
+
+def restore_model(saved: Saved, model: Any) -> None:
+    """Put the adapter's weights into a model that has one of the same shape."""
+    set_peft_model_state_dict(model, load_file(saved.path / ADAPTER))
+
+
+def restore_training(saved: Saved, optimizer: Any, schedule: Any) -> None:
+    """Put the state of optimizer and learning-rate schedule back."""
+    content = json.loads((saved.path / STATE).read_text(encoding="utf-8"))
+    tensors = load_file(saved.path / OPTIMIZER)
+    optimizer.load_state_dict(_unflatten(tensors, content["optimizer"]))
+    schedule.load_state_dict(content["schedule"])
+
+
+def restore_random(saved: Saved) -> None:
+    """Put the state of every random number generator back."""
+    content = json.loads((saved.path / STATE).read_text(encoding="utf-8"))
+    torch.set_rng_state(load_file(saved.path / OPTIMIZER)["rng.torch"])
+    version, internal, gauss = content["rng"]["python"]
+    random.setstate((version, tuple(internal), gauss))
+    kind, keys, place, has_gauss, cached = content["rng"]["numpy"]
+    np.random.set_state((kind, np.array(keys, dtype=np.uint32), place, has_gauss, cached))
+
+
+def prune(directory: Path, scores: dict[int, float | None], *, last: int) -> list[int]:
+    """Remove all but the last checkpoint and the best three by validation reward; the steps removed.
+
+    scores: validation reward by step. Of equals the later is kept.
+    """
+    ranked = sorted((step for step in scores if scores[step] is not None), key=lambda s: (scores[s], s), reverse=True)
+    kept = {last, *ranked[:KEEP_BEST]}
+    removed = []
+    for step in sorted(scores):
+        path = directory / f"step-{step}"
+        if step not in kept and path.exists():
+            shutil.rmtree(path)
+            removed.append(step)
+    return removed
+
+
+def _plain(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+
+
+def _flatten(state: dict[str, Any]) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """An optimizer's state dict as named tensors and JSON."""
+    tensors: dict[str, torch.Tensor] = {}
+    values: dict[str, dict[str, Any]] = {}
+    for parameter, entries in state["state"].items():
+        for name, value in entries.items():
+            if isinstance(value, torch.Tensor):
+                tensors[f"{parameter}.{name}"] = value.detach().cpu().contiguous().clone()
+            else:
+                values.setdefault(str(parameter), {})[name] = value
+    return tensors, {"values": values, "param_groups": state["param_groups"]}
+
+
+def _unflatten(tensors: dict[str, torch.Tensor], rest: dict[str, Any]) -> dict[str, Any]:
+    state: dict[int, dict[str, Any]] = {int(parameter): dict(entries) for parameter, entries in rest["values"].items()}
+    for key, tensor in tensors.items():
+        parameter, name = key.split(".", 1)
+        if parameter != "rng":
+            state.setdefault(int(parameter), {})[name] = tensor
+    return {"state": state, "param_groups": rest["param_groups"]}
+
+
+def _random_state() -> dict[str, Any]:
+    version, internal, gauss = random.getstate()
+    kind, keys, place, has_gauss, cached = np.random.get_state(legacy=True)
+    return {
+        "python": [version, list(internal), gauss],
+        "numpy": [kind, np.asarray(keys).tolist(), int(place), int(has_gauss), float(cached)],
+    }

@@ -1,0 +1,117 @@
+"""What happens around a step: evaluation when due, the step's event, a checkpoint, a wish to stop.
+
+A transformers callback, told of every update by the trainer.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState
+
+from rftstudio.engine.training import checkpoints
+from rftstudio.engine.training.grpo import StudioTrainer
+from rftstudio.engine.training.journal import Journal
+
+RECOVERY_SECONDS = 20.0  # at most so much work, and one step, is done again after a crash
+
+
+class Reporter(TrainerCallback):
+    """See the module. `trainer` is set once it exists. wants_stop: whether somebody asked."""
+
+    trainer: StudioTrainer
+
+    def __init__(self, directory: Path, journal: Journal, wants_stop: Callable[[], bool]) -> None:
+        self.directory = directory
+        self.journal = journal
+        self.wants_stop = wants_stop
+        self.stopped = False
+        self._mark = self._saved_at = time.monotonic()
+        self._valid: dict[str, Any] = {}
+        self._updates: list[dict[str, Any]] = []
+        self._last: dict[str, Any] = {}
+
+    def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._mark = self._saved_at = time.monotonic()
+
+    def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> TrainerControl:
+        settings = self.journal.settings
+        step, rest = divmod(state.global_step, settings.updates_per_batch)
+        if rest:
+            return control
+        self.stopped = self.wants_stop() and step < settings.steps
+        if step == settings.steps or (step % settings.eval_interval == 0 and not self.stopped):
+            self._valid = self.journal.validate(step)
+        due = time.monotonic() - self._saved_at > RECOVERY_SECONDS
+        control.should_save = bool(self._valid) or self.stopped or due
+        control.should_training_stop = control.should_training_stop or self.stopped
+        return control
+
+    def on_log(
+        self, args: Any, state: TrainerState, control: TrainerControl, logs: dict[str, Any] | None = None, **_: Any
+    ) -> None:
+        if not logs or "loss" not in logs:  # the summary at the end
+            return
+        self._updates.append(logs)
+        step, rest = divmod(state.global_step, self.journal.settings.updates_per_batch)
+        if rest:
+            return
+        now = time.monotonic()
+        seconds, self._mark = now - self._mark, now
+        metrics = self.journal.step_metrics(step, self.trainer.batch, self._updates, seconds)
+        self._last = {**metrics, **self._valid}
+        self._updates = []
+        self.journal.emit(self._last)
+
+    def save(self) -> None:
+        """A checkpoint for people where there is a validation reward or the run was stopped, else for recovery."""
+        progress = self.journal.progress
+        step = int(self._last["step"])
+        named = bool(self._valid) or self.stopped
+        trainer = self.trainer
+        trainer.state.log_history = []
+        if named:
+            progress.hashes[step] = ""  # its own hash is not known inside it
+        saved = checkpoints.save(
+            self.directory,
+            f"step-{step}" if named else checkpoints.RECOVERY,
+            model=trainer.accelerator.unwrap_model(trainer.model),
+            optimizer=trainer.optimizer,
+            schedule=trainer.lr_scheduler,
+            trainer_state=trainer.state,
+            step=step,
+            state=progress.to_json(),
+        )
+        self._saved_at = time.monotonic()
+        if named:
+            self.announce(saved)
+            self._valid = {}
+
+    def announce(self, saved: checkpoints.Saved) -> None:
+        """The event of a checkpoint, and the removal of those it makes superfluous. Harmless when repeated."""
+        progress = self.journal.progress
+        step = saved.step
+        progress.hashes[step] = saved.adapter_hash
+        value = progress.valid.get(step)
+        best = progress.best_step == step
+        reward = "not evaluated" if value is None else f"validation reward {value:.3f}"
+        data = {
+            "step": step,
+            "path": f"checkpoints/{saved.path.name}",
+            "valid_reward_mean": value if value is None else round(value, 6),
+            "metrics": {key: self._last.get(key) for key in ("train_reward_mean", "valid_reward_mean")},
+            "best": best,
+            "adapter_hash": saved.adapter_hash,
+        }
+        message = f"Checkpoint of step {step}, {reward}" + (", the best so far." if best else ".")
+        self._event("checkpoint", step, message, data)
+        known = {one: progress.valid.get(one) for one in progress.hashes}
+        for gone in checkpoints.prune(self.directory, known, last=step):
+            del progress.hashes[gone]
+            self._event("checkpoint_removed", gone, f"Checkpoint of step {gone} removed.", {"step": gone})
+
+    def _event(self, kind: str, step: int, message: str, data: dict[str, Any]) -> None:
+        self.journal.events.append(
+            {"type": kind, "level": "info", "message": message, "data": data}, key=f"{kind}:{step}"
+        )
