@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rftstudio.engine.errors import SpecError
+from rftstudio.engine.grading.failure import FieldError
+from rftstudio.engine.grading.json_schema import SchemaCheck
 from rftstudio.engine.grading.path import format_path
 
 ANSWER_TYPES = ("text", "number", "choice", "ranking", "set", "json")
@@ -21,7 +23,8 @@ def default_for(
     """The spec, as JSON, to start from.
 
     choices: labels of a choice. schema: JSON Schema of a JSON answer. field_names: the items' fields; where
-    `reference_answer` is not among them, a field with a usual name is compared with instead.
+    `reference_answer` is not among them, a field with a usual name is compared with instead. A schema that is not a
+    valid one only suggests the fields.
     Raises `SpecError` for an unknown answer type.
     """
     names = set(field_names)
@@ -44,7 +47,7 @@ def default_for(
             fields = _fields(schema or {}, ())
             if fields:
                 spec["fields"] = fields[:MAX_FIELDS]  # type: ignore[assignment]
-            if schema and fields:
+            if schema and fields and _is_valid(schema):
                 spec["json_schema"] = dict(schema)  # type: ignore[assignment]
             return spec
     raise SpecError(
@@ -53,6 +56,14 @@ def default_for(
 
 
 _NUMBER = {"tolerance": 0.01, "tolerance_kind": "relative", "band": 0.09}
+
+
+def _is_valid(schema: Mapping[str, Any]) -> bool:
+    try:
+        SchemaCheck(schema)
+    except FieldError:
+        return False
+    return True
 
 
 def _fields(schema: Mapping[str, Any], steps: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -46,10 +46,10 @@ def normalise(text: str) -> str:
 
 def _normalise(text: str) -> str:
     if not text.isascii():
-        text = _compose(text.translate(_FOLDED)).translate(_FOLDED)
+        text = _compose(_compose(text.translate(_FOLDED)).translate(_FOLDED).casefold())
     text = _CONTROL.sub("", text).casefold()
     text = _INNER_DASH.sub(" ", " ".join(text.split())).strip(_EDGES)
-    if bullet := _BULLET.match(text):
+    while bullet := _BULLET.match(text):
         text = text[bullet.end() :].strip(_EDGES)
     while text and _PAIRS.get(text[0]) == text[-1] and text[0] not in text[1:-1] and text[-1] not in text[1:-1]:
         text = text[1:-1].strip(_EDGES)

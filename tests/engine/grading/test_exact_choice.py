@@ -14,10 +14,20 @@ def choice(**extra):
 @pytest.mark.parametrize(
     "text",
     [
-        "appointment", " Appointment. ", "**APPOINTMENT**", "“appointment”", "[appointment]", "(appointment)", "- appointment",
-        "appoint\u200bment", "ａｐｐｏｉｎｔｍｅｎｔ", "`appointment`\n", "appointment\0", "# Appointment!",
+        "appointment",
+        " Appointment. ",
+        "**APPOINTMENT**",
+        "“appointment”",
+        "[appointment]",
+        "(appointment)",
+        "- appointment",
+        "appoint\u200bment",
+        "ａｐｐｏｉｎｔｍｅｎｔ",
+        "`appointment`\n",
+        "appointment\0",
+        "# Appointment!",
     ],
-)  # fmt: skip
+)
 def test_ignores_what_is_no_difference(text):
     assert mark(choice(), text, "appointment").score == 1
 
