@@ -1,8 +1,20 @@
 """What tests start from, made by the product's own actions."""
 
+import json
+import struct
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings as django_settings
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
 from rftstudio.accounts.models import User, Workspace
+from rftstudio.graders.actions import create_grader, publish_grader
+from rftstudio.graders.models import Grader
+from rftstudio.registry.actions import register_local
+from rftstudio.registry.models import BaseModel
+from rftstudio.runs.actions import launch_run
+from rftstudio.runs.models import Run
 from rftstudio.tasksets.actions import add_items, create_taskset, publish_version
 from rftstudio.tasksets.models import TaskSet
 
@@ -39,3 +51,45 @@ def make_taskset(
     if published:
         publish_version(taskset=taskset, by=by)
     return taskset
+
+
+def make_base_model(*, name: str = "Tiny", context_length: int = 2048) -> BaseModel:
+    """A model directory that can be read and counted with (a token a byte), but not run: it has two weights."""
+    directory = Path(django_settings.MODELS_DIR) / name.lower()
+    directory.mkdir(parents=True, exist_ok=True)
+    config = {"architectures": ["LlamaForCausalLM"], "max_position_embeddings": context_length}
+    (directory / "config.json").write_text(json.dumps(config))
+    template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>"
+    (directory / "tokenizer_config.json").write_text(json.dumps({"chat_template": template, "eos_token": "</s>"}))
+    bytes_as_text = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE(vocab={text: number for number, text in enumerate(bytes_as_text)}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.save(str(directory / "tokenizer.json"))
+    header = json.dumps({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()
+    (directory / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(8))
+    return register_local(name=name, directory=directory, licence="none")
+
+
+def make_run(
+    *,
+    workspace: Workspace,
+    by: User | None = None,
+    taskset: TaskSet | None = None,
+    base_model: BaseModel | None = None,
+    preset: str = "quick",
+    settings: dict[str, Any] | None = None,
+    seed: int = 0,
+) -> Run:
+    """A queued training of a small task set, with its job directory; nothing starts it."""
+    taskset = taskset or make_taskset(workspace=workspace, by=by, published=True)
+    grader = Grader.objects.used_by(taskset) or create_grader(taskset=taskset, by=by)
+    return launch_run(
+        taskset_version=publish_version(taskset=taskset, by=by),
+        grader_version=publish_grader(grader=grader, by=by),
+        base_model=base_model or make_base_model(),
+        preset=preset,
+        settings=settings or {},
+        seed=seed,
+        by=by,
+    )

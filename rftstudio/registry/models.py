@@ -1,5 +1,6 @@
 """Base models to train and the tuned models that came of it, with their lineage."""
 
+from pathlib import Path
 from typing import ClassVar
 
 from django.conf import settings
@@ -31,6 +32,15 @@ class BaseModel(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_timed(self) -> bool:
+        return "timed_at" in self.timing
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its directory is there; a hub model is fetched when it is used."""
+        return self.source == self.Source.HUB or Path(self.location).is_dir()
 
 
 class TunedModel(models.Model):

@@ -30,7 +30,8 @@ class EngineJob(models.Model):
     """What every job row has.
 
     wish: what a person asked for ("cancel"), carried out by the supervisor. handle: the child, as
-    `engine.launch` writes it. offsets: how far each log of the directory has been ingested, in bytes.
+    `engine.launch` writes it, and how often it was started anew. offsets: how far each log of the
+    directory has been ingested, in bytes.
     """
 
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.QUEUED, db_index=True)
@@ -48,6 +49,7 @@ class EngineJob(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
 
     job_folder: ClassVar[str]  # under JOBS_DIR
+    queue_rank: ClassVar[int] = 1  # what is short goes first: a comparison does not wait for the next training
 
     class Meta:
         abstract = True
@@ -55,6 +57,11 @@ class EngineJob(models.Model):
     @property
     def directory(self) -> Path:
         return Path(settings.JOBS_DIR) / self.job_folder / str(self.pk)
+
+    @property
+    def label(self) -> str:
+        """`runs.run`: the model, as commands and messages name it."""
+        return self._meta.label_lower
 
     @property
     def is_open(self) -> bool:

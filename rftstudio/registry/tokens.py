@@ -1,0 +1,127 @@
+"""How many tokens a prompt has for a model, counted with its own tokenizer and chat template. No torch.
+
+A token is at least one byte of the text (up to a little slack for what tokenizers put in front), so most
+prompts are known to fit without a tokenizer being loaded at all; that keeps the web process small.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import TemplateError
+from jinja2.ext import loopcontrols
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from tokenizers import Tokenizer
+
+from rftstudio.engine.errors import SpecError
+from rftstudio.engine.types import Item, Message
+
+SLACK = 16  # tokens that a tokenizer may add of its own: start marks, a leading space
+CHUNK = 64  # prompts at a time: encodings are large
+
+
+class TokenCounter:
+    """Counts for one model directory. Loading is put off until a count is really needed."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._tokenizer: Tokenizer | None = None
+        self._template = _template(directory)
+
+    def render(self, messages: Sequence[Message]) -> str:
+        """The text the model reads, up to where its answer begins. Raises `SpecError` when its template refuses."""
+        template, values = self._template
+        try:
+            return template.render(
+                messages=[message.to_json() for message in messages], add_generation_prompt=True, **values
+            )
+        except TemplateError as error:
+            raise SpecError(
+                f"The model's chat template refuses the messages: {error}.",
+                path="base_model",
+                fix="Choose another model, or leave the instructions empty and put them into the prompt.",
+            ) from error
+
+    def count(self, prompts: Iterable[Sequence[Message]]) -> Iterator[int]:
+        """Tokens of each prompt, chat template included."""
+        chunk: list[str] = []
+        for messages in prompts:
+            chunk.append(self.render(messages))
+            if len(chunk) == CHUNK:
+                yield from self._count(chunk)
+                chunk = []
+        yield from self._count(chunk)
+
+    def surely_fits(self, messages: Sequence[Message], limit: int) -> bool:
+        """Whether a prompt has at most `limit` tokens for certain, without counting them."""
+        return len(self.render(messages).encode("utf-8", errors="replace")) + SLACK <= limit
+
+    def _count(self, texts: list[str]) -> list[int]:
+        if not texts:
+            return []
+        if self._tokenizer is None:
+            self._tokenizer = Tokenizer.from_file(str(self.directory / "tokenizer.json"))
+            self._tokenizer.no_truncation()
+            self._tokenizer.no_padding()
+        return [len(one) for one in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+
+
+def too_long(directory: Path, items: Iterable[Item], *, limit: int) -> list[tuple[Item, int]]:
+    """The items whose prompts have more than `limit` tokens, with how many they have."""
+    counter = TokenCounter(directory)
+    doubtful = [item for item in items if not counter.surely_fits(item.messages, limit)]
+    counts = counter.count(item.messages for item in doubtful)
+    return [(item, count) for item, count in zip(doubtful, counts, strict=True) if count > limit]
+
+
+def typical_length(directory: Path, items: Sequence[Item], *, looked_at: int = 32) -> int:
+    """The mean length in tokens of prompts, from a few spread over all of them; 0 where there are none."""
+    if not items:
+        return 0
+    step = max(1, len(items) // looked_at)
+    counts = list(TokenCounter(directory).count(item.messages for item in items[::step][:looked_at]))
+    return round(sum(counts) / len(counts))
+
+
+def _template(directory: Path) -> tuple[Any, dict[str, str]]:
+    """The compiled chat template and its special tokens. Raises `SpecError` where the model has none."""
+    config_path, file = directory / "tokenizer_config.json", directory / "chat_template.jinja"
+    config: dict[str, Any] = {}
+    if config_path.is_file():
+        config = json.loads(config_path.read_text(encoding="utf-8"))
+    source = file.read_text(encoding="utf-8") if file.is_file() else config.get("chat_template")
+    if isinstance(source, list):  # several by name
+        named = {entry["name"]: entry["template"] for entry in source}
+        source = named.get("default", next(iter(named.values()), None))
+    if not source:
+        raise SpecError(
+            "The model has no chat template, so it was never taught to answer.",
+            path="base_model",
+            fix="Choose the instruct or chat version of it.",
+        )
+    values = {}
+    for name in ("bos_token", "eos_token", "unk_token", "pad_token"):
+        token = config.get(name)
+        values[name] = token.get("content", "") if isinstance(token, dict) else token or ""
+    return _compile(source), values
+
+
+@lru_cache(maxsize=8)
+def _compile(source: str) -> Any:
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
+    environment.globals["raise_exception"] = _refuse
+    environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
+    environment.filters["tojson"] = lambda value, indent=None: json.dumps(value, ensure_ascii=False, indent=indent)
+    try:
+        return environment.from_string(source)
+    except TemplateError as error:
+        raise SpecError(
+            f"The model's chat template is broken: {error}.", path="base_model", fix="Choose another model."
+        ) from error
+
+
+def _refuse(message: str) -> None:
+    raise TemplateError(message)

@@ -1,0 +1,149 @@
+"""Everything that would stop a training, found before anything is loaded or written.
+
+Reads rows and files, changes nothing. Each error names the form field it belongs to.
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings as django_settings
+
+from rftstudio.engine import presets
+from rftstudio.engine.errors import SpecError
+from rftstudio.engine.grading import Spec, check_variables, grade, parse_spec
+from rftstudio.engine.types import Item
+from rftstudio.graders.checking import reference_sample
+from rftstudio.graders.models import GraderVersion
+from rftstudio.registry.model_files import read_model
+from rftstudio.registry.models import BaseModel
+from rftstudio.registry.tokens import too_long
+from rftstudio.tasksets.models import Split, TaskSetVersion
+from rftstudio.tasksets.rows import version_items
+
+GRADED = 40  # reference answers marked as a trial, spread over the training tasks
+SHOWN = 3  # items named in an error
+NEEDED_BYTES = 200_000_000  # a run's rollouts and checkpoints, at the least
+MAX_SEED = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A training that may be launched: its full settings and its items by split."""
+
+    settings: dict[str, Any]
+    items: dict[str, list[Item]]
+    test: list[Item]
+
+
+def check_launch(
+    *,
+    taskset_version: TaskSetVersion,
+    grader_version: GraderVersion,
+    base_model: BaseModel,
+    preset: str,
+    settings: dict[str, Any],
+    seed: int = 0,
+) -> Checked:
+    """Raises `SpecError` whose path is the name of a launch form's field."""
+    full = presets.resolve(preset, settings)
+    if not 0 <= seed <= MAX_SEED:
+        raise SpecError(f"{seed} is out of range.", path="seed", fix=f"Use a whole number from 0 to {MAX_SEED}.")
+    if grader_version.grader.taskset_id != taskset_version.taskset_id:
+        raise SpecError("This grader belongs to another task set.", path="grader_version", fix="Choose one of its own.")
+    items = {split: version_items(taskset_version, split) for split in (Split.TRAIN.value, Split.VALIDATION.value)}
+    for split, rows in items.items():
+        if not rows:
+            raise SpecError(
+                f"Version {taskset_version.number} has no {Split(split).label.lower()} tasks.",
+                path="taskset_version",
+                fix="Give some tasks to that split and publish again.",
+            )
+    test = version_items(taskset_version, Split.TEST.value)
+    _check_grader(grader_version, taskset_version, items[Split.TRAIN.value])
+    _check_model(base_model)
+    _check_lengths(base_model, [*items["train"], *items["validation"], *test], full["max_completion_length"])
+    _check_disk()
+    return Checked(full, items, test)
+
+
+def _check_grader(version: GraderVersion, taskset_version: TaskSetVersion, items: list[Item]) -> Spec:
+    """It can be read, knows the columns, and marks reference answers."""
+    try:
+        spec = parse_spec(version.spec)
+        known = {name for item in items[:GRADED] for name in item.fields}
+        if errors := check_variables(spec, known):
+            raise errors[0]
+    except SpecError as error:
+        message = f"The grader does not fit: {error}"
+        raise SpecError(message, path="grader_version", fix="Correct and publish it.") from None
+    answer_type = taskset_version.definition["answer_type"]
+    for item in items[:: max(1, len(items) // GRADED)][:GRADED]:
+        if item.fields.get("reference_answer") is None:
+            continue
+        marked = grade(spec, item, reference_sample(item, answer_type))
+        if marked.score is None:
+            raise SpecError(
+                f"The grader cannot mark the reference answer of {item.id}: {_why(marked)}",
+                path="grader_version",
+                fix="Correct the item or the grader, then publish again.",
+            )
+    return spec
+
+
+def _why(marked: Any) -> str:
+    """The first reason in a tree of grades."""
+    if marked.error is not None:
+        return str(marked.error.message)
+    for child in marked.children:
+        if child.score is None:
+            return _why(child)
+    return str(marked.reason or "it gives no score.")
+
+
+def _check_model(model: BaseModel) -> None:
+    if model.source == BaseModel.Source.HUB:
+        return
+    try:
+        read_model(Path(model.location))
+    except SpecError as error:
+        raise SpecError(f"{model} cannot be used. {error.message}", path="base_model", fix=error.fix) from None
+
+
+def _check_lengths(model: BaseModel, items: list[Item], answer: int) -> None:
+    if model.source == BaseModel.Source.HUB:
+        return  # its tokenizer is not here yet; the engine measures before it loads the weights
+    context = model.context_length
+    if answer >= context:
+        raise SpecError(
+            f"{model} reads at most {context:,} tokens, prompt and answer together.",
+            path="max_completion_length",
+            fix=f"Choose an answer well below {context:,} tokens.",
+        )
+    long = too_long(Path(model.location), items, limit=context - answer)
+    if not long:
+        return
+    named = ", ".join(f"{item.id} ({count:,} tokens)" for item, count in long[:SHOWN])
+    others = f" and {len(long) - SHOWN} more" if len(long) > SHOWN else ""
+    room = context - max(count for _, count in long)
+    raise SpecError(
+        f"{model} reads at most {context:,} tokens, and {answer:,} are kept free for the answer. "
+        f"Too long: {named}{others}.",
+        path="max_completion_length" if room > 0 else "taskset_version",
+        fix=f"Allow answers of at most {room:,} tokens, or shorten these tasks."
+        if room > 0
+        else "Shorten these tasks or the worked examples, then publish again.",
+    )
+
+
+def _check_disk() -> None:
+    jobs = Path(django_settings.JOBS_DIR)
+    jobs.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(jobs).free
+    if free < NEEDED_BYTES:
+        raise SpecError(
+            f"Only {free // 1_000_000} MB of disk are free where trainings are kept; "
+            f"{NEEDED_BYTES // 1_000_000} MB are needed.",
+            fix="Free some space first.",
+        )

@@ -1,0 +1,129 @@
+"""Which job runs when: the line of queued rows, the free places, and who looks after a running one.
+
+The row is the truth and a message is only a wake-up: one that is lost is made up for by `reconcile`, one
+too many finds nothing to do. Every change here is compare-and-set, so any number of workers may call it.
+"""
+
+import logging
+import secrets
+from datetime import timedelta
+
+from celery import current_app
+from django.apps import apps
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from rftstudio.runs import spawn
+from rftstudio.runs.jobs import EngineJob, Status
+
+log = logging.getLogger(__name__)
+LOCK_NUMBER = 0x52465453  # PostgreSQL's advisory lock for handing out places; any number that nobody else uses
+
+
+def job_models() -> list[type[EngineJob]]:
+    """Every kind of job of the install, what goes first first."""
+    found = [model for model in apps.get_models() if issubclass(model, EngineJob)]
+    return sorted(found, key=lambda model: model.queue_rank)
+
+
+def submit(job: EngineJob) -> None:
+    """Put a queued row on its way once the transaction it was made in is committed."""
+    arguments = [job._meta.app_label, job._meta.model_name, job.pk]
+    transaction.on_commit(lambda: wake("runs.start_job", arguments))
+
+
+def wake(name: str, arguments: list[object] | None = None, *, after: float = 0) -> None:
+    """Send a task by its name. A broker that is away costs seconds, not the job: `reconcile` looks again."""
+    if current_app.conf.task_always_eager:
+        return  # no worker to wake: whoever runs tasks in place calls them
+    try:
+        current_app.send_task(name, args=arguments or [], countdown=after or None)
+    except (OperationalError, OSError):
+        log.warning("The broker does not answer; %s waits for the next look round.", name)
+
+
+def start_waiting() -> list[EngineJob]:
+    """Give every free place to the next in line and start its supervisor. Exactly once for each row."""
+    started: list[EngineJob] = []
+    while (job := _claim_next()) is not None:
+        spawn.start_supervisor(job)
+        started.append(job)
+    return started
+
+
+def take_over_lost() -> list[EngineJob]:
+    """New supervisors for running rows whose heart has stopped."""
+    now = timezone.now()
+    old = now - timedelta(seconds=settings.JOB_STALE_SECONDS)
+    taken: list[EngineJob] = []
+    for model in job_models():
+        lost = model._default_manager.filter(Q(heartbeat_at=None) | Q(heartbeat_at__lt=old), status=Status.RUNNING)
+        for job in lost:
+            seen = {"supervisor": job.supervisor, "heartbeat_at": job.heartbeat_at}
+            nonce = new_nonce()
+            won = model._default_manager.filter(pk=job.pk, status=Status.RUNNING, **seen).update(
+                supervisor=nonce, heartbeat_at=now
+            )
+            if won:
+                log.warning("%s %s has lost its supervisor; a new one takes over.", job.label, job.pk)
+                job.supervisor = nonce
+                spawn.start_supervisor(job)
+                taken.append(job)
+    return taken
+
+
+def position(job: EngineJob) -> int:
+    """Place in the line, from 1; 0 when it does not wait."""
+    if job.status != Status.QUEUED:
+        return 0
+    ahead = 0
+    for model in job_models():
+        waiting = model._default_manager.filter(status=Status.QUEUED)
+        if model.queue_rank < job.queue_rank:
+            ahead += waiting.count()
+        elif model is type(job):
+            ahead += waiting.filter(
+                Q(created_at__lt=job.created_at) | Q(created_at=job.created_at, pk__lt=job.pk)
+            ).count()
+    return ahead + 1
+
+
+def running() -> list[EngineJob]:
+    """The jobs that hold a place now."""
+    return [job for model in job_models() for job in model._default_manager.filter(status=Status.RUNNING)]
+
+
+def new_nonce() -> str:
+    return secrets.token_hex(12)
+
+
+def _claim_next() -> EngineJob | None:
+    with transaction.atomic():
+        _one_at_a_time()
+        models = job_models()
+        if sum(model._default_manager.filter(status=Status.RUNNING).count() for model in models) >= (
+            settings.MAX_RUNNING_JOBS
+        ):
+            return None
+        for model in models:
+            job = model._default_manager.filter(status=Status.QUEUED).order_by("created_at", "pk").first()
+            if job is None:
+                continue
+            now, nonce = timezone.now(), new_nonce()
+            won = model._default_manager.filter(pk=job.pk, status=Status.QUEUED).update(
+                status=Status.RUNNING, supervisor=nonce, heartbeat_at=now, started_at=now
+            )
+            if won:
+                job.status, job.supervisor, job.heartbeat_at, job.started_at = Status.RUNNING, nonce, now, now
+                return job
+    return None
+
+
+def _one_at_a_time() -> None:
+    """Counting places and taking one must not interleave. SQLite's immediate transactions see to it already."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK_NUMBER])

@@ -1,0 +1,260 @@
+"""Owns one engine child: takes its events into rows, beats its heart in the row, carries out wishes, settles the end.
+
+One process per running job, started by a short task and outliving it. It owns the row only while the
+row carries its nonce; every write asks for that, and one that has lost the row goes away and leaves the
+child alone: the row's new supervisor adopts it. It computes nothing and holds no rows in memory.
+"""
+
+import logging
+import os
+import signal
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.db import OperationalError, connection, transaction
+from django.utils import timezone
+
+from rftstudio.engine import launch
+from rftstudio.engine.errors import EngineError
+from rftstudio.engine.events import tail
+from rftstudio.engine.job import read_job
+from rftstudio.engine.launch import local
+from rftstudio.engine.launch.environment import environment
+from rftstudio.runs import queue
+from rftstudio.runs.jobs import EngineJob, Status
+from rftstudio.runs.verdict import Verdict, finished_event, gave_up, judge, last_log_line
+
+log = logging.getLogger(__name__)
+
+LOGS = ("events", "rollouts", "answers")
+BATCH_ROWS = 1000  # of each log, a transaction
+TICK = 0.5  # seconds between looks; also the most that a page lags behind the engine
+PAUSE = 0.2  # seconds between transactions while catching up: at most five a second
+BEAT = 3.0  # seconds
+GRACE = float(os.environ.get("JOB_STOP_SECONDS", 60.0))  # a job has so long to stop by itself, at the least
+RESTARTS = 3  # in a row, without getting any further
+AFTER_THE_END = 30.0  # seconds a process may linger once it has said that it is finished
+
+
+class Lost(Exception):
+    """The row belongs to another supervisor now, or is gone."""
+
+
+class Supervisor:
+    """Looks after one row until its job has ended or the row is lost. `run()` blocks."""
+
+    def __init__(self, model: type[EngineJob], pk: int, nonce: str) -> None:
+        self.model = model
+        self.pk = pk
+        self.nonce = nonce
+        self.job: EngineJob
+        self.child: local.Handle | None = None
+        self.leaving = False
+        self._beaten = 0.0
+        self._asked_to_stop = 0.0
+        self._finished_at = 0.0
+        self._last_rows = time.monotonic()
+        self._longest_silence = 0.0
+
+    def run(self) -> None:
+        """Raises nothing: what goes wrong with the job is in its row, what goes wrong here is in the log."""
+        signal.signal(signal.SIGTERM, self._leave)
+        signal.signal(signal.SIGINT, self._leave)
+        try:
+            self._beat()
+            self.job = self.model._default_manager.get(pk=self.pk)
+            self.child = local.adopt(self.job.handle)
+            if self.child:
+                log.info("%s %s: found process %s still at work.", self.job.label, self.pk, self.child.pid)
+            while not self.leaving:
+                verdict = self._look()
+                if verdict:
+                    self._settle(verdict)
+                    return
+                time.sleep(TICK)
+            self._owned().update(heartbeat_at=None)  # whoever looks next may take over at once
+        except Lost:
+            log.info("%s %s is looked after by somebody else; leaving.", self.model._meta.label_lower, self.pk)
+            self._end_orphan()
+
+    def _look(self) -> Verdict | None:
+        """One look: what the child wrote, whether it lives, what is wished of it."""
+        try:
+            code = local.poll(self.child) if self.child else None
+            self._take()  # after asking: of a child that has ended, everything is in the files
+            self._beat()
+            if self.child is None:
+                return self._start(launch.EXIT_UNKNOWN)
+            if code is not None:
+                return self._ended(code)
+            self._carry_out()
+        except OperationalError:
+            log.warning("The database does not answer; trying again.", exc_info=True)
+            connection.close()
+            time.sleep(TICK)
+        return None
+
+    # Starting and ending -----------------------------------------------------------------------------------
+
+    def _start(self, code: int) -> Verdict | None:
+        """Start the child, or say why that is of no use. `code`: how the one before ended."""
+        directory = self.job.directory
+        if ended := judge(code, finished_event(directory), cancelled=self._wish() == "cancel"):
+            return ended
+        starts, at = self.job.handle.get("starts", 0), self.job.handle.get("at", -1)
+        done = int(self._fresh("progress").get("done") or 0)
+        if done > at:
+            starts = 0
+        if starts > RESTARTS:
+            return gave_up(code, starts)
+        if starts:
+            log.warning(
+                "%s %s broke off (%s); starting it again from its last checkpoint.", self.job.label, self.pk, code
+            )
+            time.sleep(min(2.0**starts, 10.0))
+        # The nonce is written down before the child exists, so that a successor can find it whatever happens here.
+        intent = {"nonce": queue.new_nonce(), "starts": starts + 1, "at": done}
+        self._write(handle=intent)
+        try:
+            launch.withdraw_stop(directory)
+            offline = Path(read_job(directory).model.path).is_dir()
+            child = local.start(directory, env=environment(os.environ, offline=offline), nonce=intent["nonce"])
+        except launch.Busy:
+            log.warning("%s %s: another process holds its directory; waiting for it.", self.job.label, self.pk)
+            self.job.handle = {**intent, "starts": starts}
+            time.sleep(TICK)
+            return None
+        except EngineError as error:
+            return Verdict(Status.FAILED, str(error), "system")
+        try:
+            self._write(handle={**child.to_json(), "starts": starts + 1, "at": done})
+        except Lost:
+            local.signal(child, signal.SIGKILL)  # nobody else knows of it yet
+            raise
+        self.child = child
+        return None
+
+    def _ended(self, code: int) -> Verdict | None:
+        assert self.child is not None
+        while self._take():
+            time.sleep(PAUSE)
+        local.collect(self.child)
+        self.child = None
+        directory = self.job.directory
+        verdict = judge(
+            code,
+            finished_event(directory),
+            cancelled=self._wish() == "cancel",
+            last_line=last_log_line(directory),
+        )
+        return verdict or self._start(code)
+
+    def _settle(self, verdict: Verdict) -> None:
+        """Write the end once, with all that follows from it."""
+        while self._take():
+            time.sleep(PAUSE)
+        try:
+            self._close(verdict)
+        except (Lost, OperationalError):
+            raise
+        except Exception:
+            log.exception("%s %s: what follows from its end failed.", self.job.label, self.pk)
+            sentence = "The job ended, but its result could not be taken in. The log of the supervisors says why."
+            self._close(Verdict(Status.FAILED, verdict.error or sentence, verdict.culprit or "system"), settle=False)
+        log.info("%s %s: %s. %s", self.job.label, self.pk, verdict.status, verdict.error)
+        for name in settings.JOB_ENDED_TASKS:
+            queue.wake(name)
+        queue.wake("runs.reconcile", after=2)  # the next in line, once those had their chance to queue something short
+
+    def _close(self, verdict: Verdict, *, settle: bool = True) -> None:
+        with transaction.atomic():
+            ended = self._owned().update(
+                status=verdict.status,
+                error=verdict.error,
+                culprit=verdict.culprit,
+                finished_at=timezone.now(),
+                heartbeat_at=None,
+                wish="",
+            )
+            if not ended:
+                raise Lost
+            self.job.refresh_from_db()
+            if settle:
+                self.job.settle()
+
+    # Wishes -------------------------------------------------------------------------------------------------
+
+    def _carry_out(self) -> None:
+        assert self.child is not None
+        now = time.monotonic()
+        if self._wish() == "cancel":
+            if not self._asked_to_stop:
+                self._asked_to_stop = now
+            launch.request_stop(self.job.directory)
+            if now - self._asked_to_stop > max(GRACE, 3 * self._longest_silence):
+                log.warning("%s %s does not stop by itself; ending it.", self.job.label, self.pk)
+                local.signal(self.child, signal.SIGKILL)
+        if self._finished_at and now - self._finished_at > AFTER_THE_END:
+            local.signal(self.child, signal.SIGKILL)
+
+    def _leave(self, _number: int, _frame: FrameType | None) -> None:
+        self.leaving = True
+
+    def _end_orphan(self) -> None:
+        """A row that was deleted leaves a child that nobody wants."""
+        if self.child and not self.model._default_manager.filter(pk=self.pk).exists():
+            local.signal(self.child, signal.SIGKILL)
+
+    # The row ------------------------------------------------------------------------------------------------
+
+    def _owned(self) -> Any:
+        return self.model._default_manager.filter(pk=self.pk, supervisor=self.nonce, status=Status.RUNNING)
+
+    def _write(self, **values: Any) -> None:
+        if not self._owned().update(**values, heartbeat_at=timezone.now()):
+            raise Lost
+        for name, value in values.items():
+            setattr(self.job, name, value)
+        self._beaten = time.monotonic()
+
+    def _beat(self) -> None:
+        if time.monotonic() - self._beaten < BEAT:
+            return
+        if not self._owned().update(heartbeat_at=timezone.now()):
+            raise Lost
+        self._beaten = time.monotonic()
+
+    def _fresh(self, name: str) -> Any:
+        for value in self._owned().values_list(name, flat=True):
+            return value
+        raise Lost
+
+    def _wish(self) -> str:
+        return str(self._fresh("wish"))
+
+    def _take(self) -> bool:
+        """One batch of every log into rows, together with how far that went; whether there was any."""
+        offsets = dict(self.job.offsets)
+        batches: list[tuple[str, list[dict[str, Any]]]] = []
+        for name in LOGS:
+            rows, offset = tail(self.job.directory / f"{name}.jsonl", offset=offsets.get(name, 0), limit=BATCH_ROWS)
+            if rows:
+                batches.append((name, rows))
+                offsets[name] = offset
+        if not batches:
+            return False
+        with transaction.atomic():
+            if not self._owned().update(offsets=offsets, heartbeat_at=timezone.now()):
+                raise Lost
+            for name, rows in batches:
+                self.job.ingest(name, rows)
+        self.job.offsets = offsets
+        now = time.monotonic()
+        self._longest_silence = max(self._longest_silence, now - self._last_rows)
+        self._last_rows = self._beaten = now
+        if any(row.get("type") == "finished" for _, rows in batches for row in rows):
+            self._finished_at = now
+        return True

@@ -1,0 +1,23 @@
+"""Short tasks around long jobs: start what waits, look after what was left alone."""
+
+from celery import shared_task
+from django.apps import apps
+
+from rftstudio.runs import queue
+from rftstudio.runs.jobs import EngineJob, Status
+
+
+@shared_task(name="runs.start_job")
+def start_job(app_label: str, model: str, pk: int) -> bool:
+    """Start a queued job, or the ones that stand before it. Delivered twice, it starts nothing twice."""
+    found = apps.get_model(app_label, model)
+    assert issubclass(found, EngineJob)
+    if not found._default_manager.filter(pk=pk, status=Status.QUEUED).exists():
+        return False
+    return any(job.pk == pk and isinstance(job, found) for job in queue.start_waiting())
+
+
+@shared_task(name="runs.reconcile", expires=30)
+def reconcile() -> dict[str, int]:
+    """Every ten seconds: supervisors that died are replaced, free places are given to who waits."""
+    return {"taken_over": len(queue.take_over_lost()), "started": len(queue.start_waiting())}

@@ -1,0 +1,103 @@
+"""How a job ended, from its exit code and the last thing it said. No database, no process: a pure reading."""
+
+import json
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rftstudio.engine.launch import (
+    EXIT_AUTHOR,
+    EXIT_CANCELLED,
+    EXIT_GRADER,
+    EXIT_SUCCEEDED,
+    EXIT_UNKNOWN,
+)
+from rftstudio.runs.jobs import ENDED_STATUSES, Status
+
+CULPRITS = {EXIT_AUTHOR: "author", EXIT_GRADER: "grader"}
+TAIL_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The end of a job. error: a sentence for a person, "" where it went well."""
+
+    status: str
+    error: str = ""
+    culprit: str = ""
+
+
+def judge(code: int, finished: dict[str, Any] | None, *, cancelled: bool, last_line: str = "") -> Verdict | None:
+    """The end that exit code and last event tell of; None when the process was cut off and can go on.
+
+    finished: the event of type "finished", where there is one. cancelled: a person asked for the end.
+    last_line: of the job's own log, quoted when nothing better is known.
+    """
+    data = (finished or {}).get("data", {})
+    if data.get("status") in ENDED_STATUSES:
+        status = str(data["status"])
+        failed = status == Status.FAILED
+        message = str((finished or {}).get("message", ""))
+        return Verdict(status, message if failed else "", str(data.get("culprit", "")) if failed else "")
+    if code == EXIT_CANCELLED or (cancelled and (code < 0 or code == EXIT_SUCCEEDED)):
+        return Verdict(Status.CANCELLED)
+    if code < 0:
+        return None
+    said = f" The last line of its log: {last_line}" if last_line else " Its log is empty."
+    return Verdict(
+        Status.FAILED, f"The job ended with code {code} and did not say why.{said}", CULPRITS.get(code, "system")
+    )
+
+
+def gave_up(code: int, starts: int) -> Verdict:
+    """When starting anew has not helped."""
+    killed = -code if EXIT_UNKNOWN < code < 0 else 0
+    how = ""
+    if killed == signal.SIGKILL:
+        how = " The system killed it, most often because memory ran out: choose fewer answers per step or shorter ones."
+    elif killed:
+        how = f" It crashed ({_signal_name(killed)}); the end of its log says where."
+    return Verdict(
+        Status.FAILED,
+        f"The job broke off {starts} times without getting any further.{how} What it had saved until then is kept.",
+        "system",
+    )
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def finished_event(directory: Path) -> dict[str, Any] | None:
+    """The event that ends `events.jsonl`, if it has been written."""
+    for line in reversed(_last_lines(directory / "events.jsonl")):
+        if '"finished"' not in line:
+            return None
+        try:
+            row = json.loads(line)
+        except ValueError:
+            return None
+        return row if row.get("type") == "finished" else None
+    return None
+
+
+def last_log_line(directory: Path, *, longest: int = 300) -> str:
+    """The last line of `log.txt` that says something."""
+    for line in reversed(_last_lines(directory / "log.txt")):
+        if line.strip():
+            return line.strip()[:longest]
+    return ""
+
+
+def _last_lines(path: Path) -> list[str]:
+    try:
+        with path.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - TAIL_BYTES))
+            return file.read().decode("utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
