@@ -1,4 +1,4 @@
-"""Make comparisons, by hand or because a run ended, and stop them. What follows their end is `settle.py`."""
+"""Make comparisons, by hand or because a run ended. What follows their end is `settle.py`."""
 
 import logging
 import shutil
@@ -101,19 +101,6 @@ def compare_again(*, comparison: Comparison, by: User | None = None) -> Comparis
     """A new comparison with the settings and seed of an old one. Raises as `create_comparison`."""
     run, old = comparison.run, comparison.settings
     return create_comparison(run=run, by=by, settings=old, seed=comparison.seed if old else None)
-
-
-def cancel_comparison(*, comparison: Comparison, by: User | None = None) -> bool:
-    """Ask for the end. One that still waits ends at once; a running one is stopped by its supervisor.
-
-    Returns False when it had ended already.
-    """
-    rows = Comparison.objects.filter(pk=comparison.pk)
-    ended = {"status": Status.CANCELLED, "finished_at": timezone.now()}
-    changed = rows.filter(status__in=[Status.QUEUED, Status.VALIDATING_FILES]).update(**ended)
-    changed = changed or rows.filter(status=Status.RUNNING).update(wish="cancel")
-    comparison.refresh_from_db()
-    return bool(changed)
 
 
 def _items(run: Run) -> list[Item]:

@@ -1,4 +1,4 @@
-"""The answers of a comparison as CSV (a row an item and answer) or JSONL (a line an item). Streams, a chunk at a time."""
+"""The answers of a comparison as CSV (a row an item and answer) or JSONL (a line an item). Streams, in chunks."""
 
 import csv
 import json

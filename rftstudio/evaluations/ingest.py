@@ -3,12 +3,14 @@
 from typing import Any
 
 from rftstudio.evaluations.models import Answer, Comparison
+from rftstudio.runs.ingest import without_nul
 
 KEPT_MESSAGES = 50
 
 
 def ingest_rows(*, comparison: Comparison, log: str, rows: list[dict[str, Any]]) -> None:
     """Rows of "answers" or "events". Called in a transaction; the same rows again change nothing."""
+    rows = [without_nul(row) for row in rows]
     if log == "answers":
         Answer.objects.bulk_create([_answer(comparison, row) for row in rows], batch_size=500, ignore_conflicts=True)
     elif log == "events":
@@ -19,10 +21,10 @@ def _answer(comparison: Comparison, row: dict[str, Any]) -> Answer:
     return Answer(
         comparison=comparison,
         seq=row["seq"],
-        item_key=row["item_id"],
+        item_key=str(row["item_id"])[:64],
         model=row["model"],
         sample=row["sample"],
-        text=row["text"].replace("\x00", "\N{REPLACEMENT CHARACTER}"),  # PostgreSQL keeps no NUL in text
+        text=row["text"],
         tokens=row["tokens"],
         truncated=row["truncated"],
         score=row["score"],

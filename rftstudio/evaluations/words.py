@@ -68,8 +68,8 @@ def luck(summary: Summary) -> str:
     chance = summary["p_sign"]
     often = "in fewer than 1 of 10,000" if chance < 0.0001 else f"in about {_share(chance)}"
     return (
-        f"If neither model were better, a split at least as uneven as {better} better to {worse} worse would come up by "
-        f"luck {often} comparisons."
+        f"If neither model were better, a split at least as uneven as {better} better to {worse} worse would come up "
+        f"by luck {often} comparisons."
     )
 
 

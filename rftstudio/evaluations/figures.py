@@ -1,0 +1,105 @@
+"""The pictures of a comparison: Plotly figures as plain dicts, and where the headline's interval lies on its scale."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rftstudio.evaluations.words import plain
+
+Summary = Mapping[str, Any]
+NAMES = {"base": "base", "tuned": "tuned"}
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Positions in 0..200 of the interval, its middle and the zero line; left and right name the scale's ends."""
+
+    low: float
+    middle: float
+    high: float
+    zero: float
+    left: str
+    right: str
+
+    @property
+    def width(self) -> float:
+        return max(1.0, self.high - self.low)
+
+
+def strip(summary: Summary) -> Strip | None:
+    """The difference with its interval on a line; None where there is no interval."""
+    if summary.get("low") is None or summary.get("high") is None:
+        return None
+    reach = 1.0
+    if not summary.get("scale"):
+        reach = max(abs(summary["low"]), abs(summary["high"]), 1e-9)
+
+    def place(value: float) -> float:
+        return round(100 + 100 * value / reach, 2)
+
+    ends = (place(summary[name]) for name in ("low", "difference", "high"))
+    return Strip(*ends, zero=100.0, left=plain(-reach), right=plain(reach, sign=True))
+
+
+def outcome_bar(summary: Summary) -> list[dict[str, Any]]:
+    """Better, same and worse as stretches of 0..100."""
+    total = summary.get("n", 0)
+    stretches, at = [], 0.0
+    for name in ("better", "same", "worse"):
+        width = 100 * summary.get(name, 0) / total if total else 0.0
+        stretches.append({"name": name, "x": round(at, 3), "width": round(width, 3)})
+        at += width
+    return stretches
+
+
+def rows(summary: Summary) -> list[dict[str, Any]]:
+    """The whole score and each criterion below it, as the chart and its table show them."""
+    if "difference" not in summary:
+        return []
+    models = summary["models"]
+    whole = {**summary, "name": "Whole score", "intervals": {name: models[name]["score"] for name in NAMES}}
+    return [whole, *summary["criteria"]]
+
+
+def scores(summary: Summary) -> dict[str, Any] | None:
+    """Horizontal bars, base under tuned, for the whole score and every criterion, with 95 % intervals."""
+    shown = [row for row in rows(summary) if all(row["intervals"][name] for name in NAMES)]
+    if not shown:
+        return None
+    labels = [row["name"] for row in shown]
+    traces = []
+    for model, colour, pattern in (("tuned", "--chart-1", ""), ("base", "--chart-2", "/")):
+        found = [row["intervals"][model] for row in shown]
+        means = [interval["mean"] for interval in found]
+        traces.append(
+            {
+                "type": "bar",
+                "orientation": "h",
+                "name": NAMES[model],
+                "y": labels,
+                "x": means,
+                "marker": {"color": colour, "pattern": {"shape": pattern, "solidity": 0.35}},
+                "error_x": {
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [_reach(interval["high"], mean) for interval, mean in zip(found, means, strict=True)],
+                    "arrayminus": [_reach(interval["low"], mean) for interval, mean in zip(found, means, strict=True)],
+                    "thickness": 1.5,
+                    "width": 4,
+                },
+                "hovertemplate": "%{y}<br>" + NAMES[model] + " %{x:.2f}<extra></extra>",
+            }
+        )
+    return {
+        "data": traces,
+        "layout": {
+            "barmode": "group",
+            "height": 90 + 62 * len(shown),
+            "xaxis": {"title": {"text": "mean score"}, "range": [0, 1.02] if summary.get("scale") else None},
+            "yaxis": {"autorange": "reversed", "automargin": True},
+        },
+    }
+
+
+def _reach(end: float | None, mean: float) -> float:
+    return 0.0 if end is None else abs(end - mean)

@@ -1,0 +1,16 @@
+"""A comparison's numbers in templates."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import template
+
+from rftstudio.evaluations import words
+
+register = template.Library()
+
+
+@register.filter
+def difference(row: Mapping[str, Any]) -> str:
+    """`+0.33 [0.24, 0.42]`; a dash where nothing was compared."""
+    return words.difference(row) if row and "difference" in row else "–"

@@ -1,0 +1,180 @@
+"""Pages of this room: a task set's comparisons, one comparison, a new one, and the answers as a file."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from rftstudio.accounts.access import Action, fetch, may
+from rftstudio.accounts.models import User
+from rftstudio.engine.errors import EngineError, SpecError
+from rftstudio.evaluations import export, figures, words
+from rftstudio.evaluations.actions import compare_again, create_comparison, default_settings
+from rftstudio.evaluations.forms import ComparisonForm, ItemFilter
+from rftstudio.evaluations.models import Comparison
+from rftstudio.evaluations.pairs import side_by_side
+from rftstudio.runs import queue
+from rftstudio.runs.actions import cancel_job
+from rftstudio.runs.jobs import OPEN_STATUSES, Status
+from rftstudio.runs.models import Run
+from rftstudio.tasksets.models import TaskSet
+
+PAGE = 20  # items
+COMPARISONS = Comparison.objects.select_related(
+    "workspace", "run__taskset_version__taskset", "run__grader_version__grader", "run__base_model", "run__tuned_model"
+)
+
+
+@require_safe
+def comparison_list(request: HttpRequest, pk: int) -> HttpResponse:
+    taskset = fetch(request, TaskSet.objects.select_related("workspace"), pk=pk)
+    found = COMPARISONS.filter(run__taskset_version__taskset=taskset).order_by("-created_at", "-pk")
+    runs = Run.objects.filter(taskset_version__taskset=taskset)
+    context = {
+        "workspace": taskset.workspace,
+        "taskset": taskset,
+        "spine_step": "comparison",
+        "page": Paginator(found, PAGE).get_page(request.GET.get("page")),
+        "comparable": runs.filter(status=Status.SUCCEEDED, tuned_model__isnull=False)[:20],
+        "training": runs.filter(status__in=OPEN_STATUSES).first(),
+        "may_edit": may(request, taskset.workspace, Action.EDIT),
+    }
+    return render(request, "evaluations/list.html", context)
+
+
+@require_safe
+def detail(request: HttpRequest, pk: int) -> HttpResponse:
+    comparison = fetch(request, COMPARISONS, pk=pk)
+    context: dict[str, Any] = {
+        "comparison": comparison,
+        "workspace": comparison.workspace,
+        "taskset": comparison.taskset,
+        "spine_step": "comparison",
+        "may_edit": may(request, comparison.workspace, Action.EDIT),
+    }
+    if not comparison.summary:
+        return _unfinished(request, comparison, context)
+    context |= _items(request, comparison)
+    if request.htmx and request.htmx.target == "items":
+        response = render(request, "evaluations/detail.html#items", context)
+    else:
+        response = render(request, "evaluations/detail.html", context | _results(comparison))
+    patch_vary_headers(response, ["HX-Request", "HX-Target"])
+    return response
+
+
+def _unfinished(request: HttpRequest, comparison: Comparison, context: dict[str, Any]) -> HttpResponse:
+    """Waiting, running, failed or cancelled. A page that polls is told to load anew once there is more to see."""
+    polled = request.htmx and request.htmx.target == "live"
+    if polled and not comparison.is_open:
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    context |= {"left": _seconds_left(comparison), "place": queue.position(comparison)}
+    return render(request, "evaluations/unfinished.html#live" if polled else "evaluations/unfinished.html", context)
+
+
+def _seconds_left(comparison: Comparison) -> float | None:
+    """From the pace so far; None before there is one."""
+    done, total = comparison.progress.get("done", 0), comparison.progress.get("total", 0)
+    if not done or not total or comparison.started_at is None:
+        return None
+    elapsed = (timezone.now() - comparison.started_at).total_seconds()
+    return elapsed / done * (total - done)
+
+
+def _results(comparison: Comparison) -> dict[str, Any]:
+    summary = comparison.summary
+    return {
+        "summary": summary,
+        "headline": words.headline(summary),
+        "claim": words.claim(summary),
+        "luck": words.luck(summary),
+        "strip": figures.strip(summary),
+        "outcome_bar": figures.outcome_bar(summary),
+        "figure": figures.scores(summary),
+        "score_rows": figures.rows(summary),
+        "ranking": any(row["name"].startswith("top@") for row in summary["metrics"]),
+        "weights": summary["weights"],
+    }
+
+
+def _items(request: HttpRequest, comparison: Comparison) -> dict[str, Any]:
+    tags = [row["name"] for row in comparison.summary.get("tags", [])]
+    form = ItemFilter(request.GET, tags=tags)
+    page = Paginator(form.apply(comparison), PAGE).get_page(request.GET.get("page"))
+    return {
+        "filter": form,
+        "page": page,
+        "rows": side_by_side(comparison, list(page)),
+        "show_tags": bool(tags),
+        "short_hash": f"adapter {comparison.summary['weights']['tuned']['adapter_hash'][:10]}",
+    }
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def compare(request: HttpRequest, pk: int) -> HttpResponse:
+    runs = Run.objects.select_related("workspace", "taskset_version__taskset", "tuned_model", "base_model")
+    run = fetch(request, runs, Action.EDIT, pk=pk)
+    initial = {**default_settings(run), "seed": run.seed}
+    form = ComparisonForm(request.POST if request.method == "POST" else None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        assert isinstance(request.user, User)
+        try:
+            made = create_comparison(run=run, by=request.user, settings=form.settings, seed=form.cleaned_data["seed"])
+            return redirect("evaluations:detail", made.pk)
+        except EngineError as error:
+            form.add_error(_field_of(error, form), str(error))
+    context = {
+        "form": form,
+        "run": run,
+        "workspace": run.workspace,
+        "taskset": run.taskset_version.taskset,
+        "spine_step": "comparison",
+        "n_items": run.taskset_version.counts.get("test", 0),
+    }
+    return render(request, "evaluations/new.html", context, status=422 if form.errors else 200)
+
+
+def _field_of(error: EngineError, form: ComparisonForm) -> str | None:
+    return error.path if isinstance(error, SpecError) and error.path in form.fields else None
+
+
+@require_POST
+def again(request: HttpRequest, pk: int) -> HttpResponse:
+    comparison = fetch(request, COMPARISONS, Action.EDIT, pk=pk)
+    assert isinstance(request.user, User)
+    try:
+        made = compare_again(comparison=comparison, by=request.user)
+    except EngineError as error:
+        messages.error(request, str(error))
+        return redirect("evaluations:detail", comparison.pk)
+    return redirect("evaluations:detail", made.pk)
+
+
+@require_POST
+def cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    comparison = fetch(request, COMPARISONS, Action.EDIT, pk=pk)
+    assert isinstance(request.user, User)
+    try:
+        cancel_job(job=comparison, by=request.user)
+    except SpecError as error:
+        messages.info(request, str(error))
+    return redirect("evaluations:detail", comparison.pk)
+
+
+@require_safe
+def answers(request: HttpRequest, pk: int, form: str) -> HttpResponse | StreamingHttpResponse:
+    comparison = fetch(request, COMPARISONS, pk=pk)
+    if not comparison.summary:
+        raise Http404("This comparison has no answers to export yet.")
+    lines, kind = {
+        "csv": (export.csv_lines, "text/csv; charset=utf-8"),
+        "jsonl": (export.json_lines, "application/jsonl; charset=utf-8"),
+    }[form]
+    name = f"comparison-{comparison.pk}-answers.{form}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingHttpResponse(lines(comparison), content_type=kind, headers=headers)
