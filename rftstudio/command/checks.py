@@ -1,5 +1,6 @@
 """`./studio test`: every check of the project, one after another; all of them run even when one fails."""
 
+import contextlib
 import os
 import subprocess
 import tempfile
@@ -8,9 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from rftstudio.command.environment import PYTHON, VENV, make_environment, system_package
+from rftstudio.command.postgres import postgres
 from rftstudio.command.terminal import BOLD, GREEN, RED, ROOT, paint, say
 
 PYTEST: list[str] = [PYTHON, "-m", "pytest"]
+ROOMS = ("accounts", "evaluations", "graders", "home", "registry", "runs", "tasksets")
+# Two tests at a time, with one thread each for the libraries that would take every core for themselves.
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 OWN = ("ALLOWED_HOSTS", "BROKER_URL", "DEBUG", "HTTPS", "SECRET_KEY")  # not to be taken from whoever runs the tests
 
 
@@ -22,12 +27,15 @@ class Stage(NamedTuple):
     env: Mapping[str, str] = {}
 
 
-def stages(fast: bool) -> list[Stage]:
-    """The checks in the order in which they run; the quick ones without browser and training when `fast`."""
+def stages(fast: bool, database: str) -> list[Stage]:
+    """The checks in the order in which they run; the quick ones without browser and training when `fast`.
+
+    database: the address of a PostgreSQL server on which the tests of the rooms run once more.
+    """
     programs = VENV / "bin"
     templates = sorted(str(path) for path in (ROOT / "templates").rglob("*.html"))
     deploy = [PYTHON, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
-    # Two at a time, with one thread each for the libraries that would take every core for themselves.
+    rooms = [f"tests/{room}" for room in ROOMS if (ROOT / "tests" / room).is_dir()]
     quick = [*PYTEST, "-n", "2", "-m", "not browser and not slow and not training"]
     found = [
         Stage("style", [PYTHON, "-m", "ruff", "check"]),
@@ -38,10 +46,11 @@ def stages(fast: bool) -> list[Stage]:
         Stage("template lint", [PYTHON, "-m", "djlint", "--lint", "--quiet", "templates"]),
         Stage("migrations", [PYTHON, "manage.py", "makemigrations", "--check", "--dry-run"]),
         Stage("deployment settings", deploy, {"HTTPS": "1"}),
-        Stage("unit and integration tests", quick, {"OMP_NUM_THREADS": "1"}),
+        Stage("unit and integration tests", quick, ONE_THREAD),
     ]
     if not fast:
         found += [
+            Stage("the same on PostgreSQL", [*quick, *rooms], {**ONE_THREAD, "RFT_TEST_DATABASE_URL": database}),
             Stage("browser tests", [*PYTEST, "-m", "browser"]),
             Stage("slow and training tests", [*PYTEST, "-m", "(slow or training) and not browser"]),
         ]
@@ -63,11 +72,12 @@ def run_checks(arguments: Sequence[str]) -> int:
             system_package("chromium", "The browser tests", ["chromium", "chromium-browser", "google-chrome"])
             system_package("postgresql", "The PostgreSQL tests", ["initdb"], "usr/lib/postgresql/*/bin/initdb")
         results = []
-        for stage in stages(fast):
-            say(f"\n{paint(f'== {stage.title}', BOLD)}")
-            begun = time.monotonic()
-            code = _run(stage.command, {**env, **stage.env})
-            results.append((stage.title, code, time.monotonic() - begun))
+        with contextlib.nullcontext("") if fast else postgres() as database:
+            for stage in stages(fast, database):
+                say(f"\n{paint(f'== {stage.title}', BOLD)}")
+                begun = time.monotonic()
+                code = _run(stage.command, {**env, **stage.env})
+                results.append((stage.title, code, time.monotonic() - begun))
     say(f"\n{paint('== summary', BOLD)}")
     for title, code, seconds in results:
         say(f"  {paint('FAILED', RED) if code else paint('passed', GREEN)}  {seconds:7.1f} s  {title}")
