@@ -134,5 +134,7 @@ def error_counts(grades: Sequence[Grade]) -> dict[str, int]:
 
 
 def _flags(grade: Grade) -> set[str]:
-    flags = {grade.error.flag} if grade.error else set[str]()
-    return flags.union(*(_flags(child) for child in grade.children)) if grade.children else flags
+    flags: set[str] = {grade.error.flag} if grade.error else set()
+    for child in grade.children:
+        flags |= _flags(child)
+    return flags

@@ -7,7 +7,6 @@
 Nothing is pickled: tensors are safetensors, everything else is JSON.
 """
 
-import hashlib
 import json
 import os
 import random
@@ -22,8 +21,9 @@ from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
 from rftstudio.engine.errors import SystemFault
+from rftstudio.engine.inference.adapters import WEIGHTS as ADAPTER
+from rftstudio.engine.inference.adapters import hash_file
 
-ADAPTER = "adapter_model.safetensors"
 OPTIMIZER = "optimizer.safetensors"
 STATE = "state.json"
 TRAINER_STATE = "trainer_state.json"  # the name transformers looks for
@@ -39,12 +39,6 @@ class Saved:
     step: int
     adapter_hash: str
     state: dict[str, Any]
-
-
-def hash_file(path: Path) -> str:
-    """sha256 of a file, as hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def save(

@@ -288,7 +288,8 @@ class StudioTrainer(GRPOTrainer):
         keep = logits_to_keep
         rows = _rows(input_ids[:, :-keep], attention_mask[:, :-keep], input_ids[:, -keep:], attention_mask[:, -keep:])
         model = self.accelerator.unwrap_model(model)
-        found, entropies, places = [], [], []
+        found, entropies = [], []
+        places: list[int] = []
         for packed in shared_prefix.plan(rows):
             with self.accelerator.autocast():
                 logps_T, entropy_T = shared_prefix.logps(model, packed, temperature=self.temperature)

@@ -94,7 +94,8 @@ class Journal:
 
     def write_batch(self, step: int, batch: Batch) -> None:
         """A step's rollouts. Raises `GraderFault` when the grader fails too often."""
-        rows, keys = [], []
+        rows: list[Mapping[str, Any]] = []
+        keys: list[str] = []
         for number, (prompt, completion) in enumerate(zip(batch.prompts, batch.completions, strict=True)):
             group, index = divmod(number, self.settings.group_size)
             key, row = self._rollout(
@@ -117,7 +118,8 @@ class Journal:
         began = time.monotonic()
         answers = self.evaluate()
         groups = {name: number for number, name in enumerate(dict.fromkeys(one.prompt.item.id for one in answers))}
-        rows, keys = [], []
+        rows: list[Mapping[str, Any]] = []
+        keys: list[str] = []
         for one in answers:
             key, row = self._rollout(
                 step, "valid", groups[one.prompt.item.id], one.index, one.prompt, one.completion, one.text, one.grade

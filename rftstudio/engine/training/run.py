@@ -4,99 +4,31 @@ It may be killed at any moment and run again; whatever is in the logs already is
 """
 
 import importlib.metadata
-import json
-import os
 import platform
-import signal
 import socket
-import time
-import traceback
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import set_seed
 
-from rftstudio.engine.errors import EngineError, GraderFault, SpecError
+from rftstudio.engine.errors import SpecError
 from rftstudio.engine.events import Log, read
 from rftstudio.engine.grading import parse_spec
 from rftstudio.engine.inference import loading
 from rftstudio.engine.inference.answers import Answer, answer
 from rftstudio.engine.inference.sampler import Sampler
-from rftstudio.engine.job import Job, read_items, read_job
+from rftstudio.engine.job import Job, read_items
 from rftstudio.engine.presets import TrainingSettings
+from rftstudio.engine.process import CANCELLED, SUCCEEDED, Stop, run_job, say, write_result
 from rftstudio.engine.training.journal import Journal, Progress
 from rftstudio.engine.training.rewards import Rewarder
 from rftstudio.engine.types import Item
 
-SUCCEEDED, FAULT, AUTHOR, CANCELLED, GRADER = 0, 1, 2, 3, 4
-
-
-class Stop:
-    """Whether somebody wants the job to stop: a file named `stop`, or SIGTERM."""
-
-    def __init__(self, directory: Path) -> None:
-        self.file = directory / "stop"
-        self.signalled = False
-        signal.signal(signal.SIGTERM, self._signal)
-
-    def _signal(self, *_: object) -> None:
-        self.signalled = True
-
-    def __call__(self) -> bool:
-        return self.signalled or self.file.exists()
-
 
 def run(directory: Path) -> int:
     """Run the job; its exit code. The last event says why it ended, in plain words."""
-    stop = Stop(directory)
-    try:
-        job = read_job(directory)
-    except SpecError as error:
-        print(error, flush=True)
-        return AUTHOR
-    if _succeeded(directory):
-        print("This job has succeeded already.", flush=True)
-        return SUCCEEDED
-    events = Log(directory / "events.jsonl")
-    began = time.monotonic()
-    try:
-        return TrainingRun(directory, job, events, stop).go()
-    except EngineError as error:
-        code, culprit = FAULT, "system"
-        if isinstance(error, SpecError):
-            code, culprit = AUTHOR, "author"
-        elif isinstance(error, GraderFault):
-            code, culprit = GRADER, "grader"
-        return _fail(events, code, culprit, str(error), began)
-    except Exception as error:
-        traceback.print_exc()
-        return _fail(events, FAULT, "system", _in_words(error), began)
-    finally:
-        events.close()
-
-
-def _succeeded(directory: Path) -> bool:
-    try:
-        result = json.loads((directory / "result.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return bool(result.get("status") == "succeeded")
-
-
-def _in_words(error: Exception) -> str:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return (
-            "The machine ran out of memory. Lower the answers per step or the longest answer, or use a smaller model."
-        )
-    return f"The engine failed: {type(error).__name__}: {error}. The log has the details; what was learned is kept."
-
-
-def _fail(events: Log, code: int, culprit: str, message: str, began: float) -> int:
-    print(message, flush=True)
-    data = {"status": "failed", "culprit": culprit, "best_step": None, "seconds": round(time.monotonic() - began, 1)}
-    events.append({"type": "finished", "level": "error", "message": message, "data": data})
-    return code
+    return run_job(directory, lambda job, events, stop: TrainingRun(directory, job, events, stop).go())
 
 
 class TrainingRun:
@@ -177,8 +109,7 @@ class TrainingRun:
             "n_validation": len(self.validation),
         }
         message = f"Training {name} on {len(self.train)} tasks, {self.settings.steps} steps."
-        print(message, flush=True)
-        self.events.append({"type": "started", "level": "info", "message": message, "data": data}, key="started")
+        say(self.events, message, kind="started", key="started", **data)
 
     def _evaluate(self) -> list[Answer]:
         training = self.model.training
@@ -213,14 +144,7 @@ class TrainingRun:
         saved = checkpoints.latest(reporter.directory)
         if saved is not None:
             self.journal.progress = Progress.from_json(saved.state)
-            self.events.append(
-                {
-                    "type": "message",
-                    "level": "info",
-                    "message": f"Going on after step {saved.step}.",
-                    "data": {"step": saved.step},
-                }
-            )
+            say(self.events, f"Going on after step {saved.step}.", step=saved.step)
         trainer = build_trainer(
             self.model,
             self.tokenizer,
@@ -255,15 +179,11 @@ class TrainingRun:
             "adapter_hash": progress.hashes.get(best) if best is not None else None,
             "seconds": seconds,
         }
-        temporary = self.directory / "result.json.part"
-        temporary.write_text(json.dumps(result, indent=1), encoding="utf-8")
-        os.replace(temporary, self.directory / "result.json")
+        write_result(self.directory, result)
         base, reached = result["base_valid_reward_mean"], result["best_valid_reward_mean"]
         words = "Stopped as asked" if stopped else "Finished"
         message = f"{words} after step {last}."
         if base is not None and reached is not None:
             message += f" Validation reward {base:.3f} before, {reached:.3f} at best (step {best})."
-        print(message, flush=True)
-        data = {"status": status, "culprit": "", "best_step": best, "seconds": seconds}
-        self.events.append({"type": "finished", "level": "info", "message": message, "data": data})
+        say(self.events, message, kind="finished", status=status, culprit="", best_step=best, seconds=seconds)
         return CANCELLED if stopped else SUCCEEDED

@@ -103,8 +103,8 @@ def pack(rows: Sequence[Row], members: Sequence[int]) -> Packed:
 def plan(rows: Sequence[Row], *, max_nodes: int = MAX_NODES) -> list[Packed]:
     """Split rows into trees that are cheap to compute and within `max_nodes` where that can be.
 
-    Rows are taken in the order of their content, so that trees do not depend on how a batch was shuffled. Whole trees save most; where completions are
-    long, the dense attention mask makes smaller trees cheaper.
+    Rows are taken in the order of their content, so that trees do not depend on how a batch was shuffled.
+    Whole trees save most; where completions are long, the dense attention mask makes smaller trees cheaper.
     """
     order = sorted(
         (i for i in range(len(rows)) if rows[i].completion), key=lambda i: (rows[i].prompt, rows[i].completion)

@@ -1,0 +1,51 @@
+"""LoRA adapters on a loaded model: read from a checkpoint, put on, taken off.
+
+peft is imported when the first adapter is: the base model needs none of it.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rftstudio.engine.errors import SpecError
+
+WEIGHTS = "adapter_model.safetensors"
+
+
+def hash_file(path: Path) -> str:
+    """sha256, as hex, of an adapter's weights: of the file, or of the one in a checkpoint directory."""
+    with (path / WEIGHTS if path.is_dir() else path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def add_adapter(model: Any, name: str, path: Path) -> Any:
+    """The model with the adapter of `path` under `name`. Raises `SpecError` when it does not fit the model."""
+    from peft import PeftModel
+
+    try:
+        if isinstance(model, PeftModel):
+            model.load_adapter(str(path), adapter_name=name, is_trainable=False, use_safetensors=True)
+            return model
+        return PeftModel.from_pretrained(model, str(path), adapter_name=name, use_safetensors=True).eval()
+    except (ValueError, RuntimeError, KeyError, OSError) as error:
+        raise SpecError(
+            f"The adapter in {path.name} does not fit the model: {error}",
+            path=f"adapters.{name}",
+            fix="Choose a checkpoint that was trained on this model.",
+        ) from error
+
+
+@contextmanager
+def only_adapter(model: Any, name: str | None) -> Iterator[None]:
+    """While inside, the model answers with the adapter `name`, or with none."""
+    if name is not None:
+        model.set_adapter(name)
+        model.requires_grad_(False)
+        yield
+    elif hasattr(model, "disable_adapter"):
+        with model.disable_adapter():
+            yield
+    else:
+        yield

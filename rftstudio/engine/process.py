@@ -1,0 +1,103 @@
+"""The edges of a job's process: how it hears that it should stop, and how it says why it ended.
+
+Exit codes: 0 succeeded, 1 system fault, 2 the author's mistake, 3 cancelled, 4 too many grader failures.
+"""
+
+import json
+import os
+import signal
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rftstudio.engine.errors import EngineError, GraderFault, SpecError
+from rftstudio.engine.events import Log
+from rftstudio.engine.job import Job, read_job
+
+SUCCEEDED, FAULT, AUTHOR, CANCELLED, GRADER = 0, 1, 2, 3, 4
+
+
+class Stop:
+    """Whether somebody wants the job to stop: a file named `stop` in its directory, or SIGTERM."""
+
+    def __init__(self, directory: Path) -> None:
+        self.file = directory / "stop"
+        self.signalled = False
+        signal.signal(signal.SIGTERM, self._signal)
+
+    def _signal(self, *_: object) -> None:
+        self.signalled = True
+
+    def __call__(self) -> bool:
+        return self.signalled or self.file.exists()
+
+
+def run_job(directory: Path, body: Callable[[Job, Log, Stop], int]) -> int:
+    """Run `body` on the job of a directory and return the exit code.
+
+    Whatever it raises becomes a `finished` event. A job that has succeeded is left as it is.
+    """
+    stop = Stop(directory)
+    try:
+        job = read_job(directory)
+    except SpecError as error:
+        print(error, flush=True)
+        return AUTHOR
+    if _succeeded(directory):
+        print("This job has succeeded already.", flush=True)
+        return SUCCEEDED
+    events = Log(directory / "events.jsonl")
+    began = time.monotonic()
+    try:
+        return body(job, events, stop)
+    except EngineError as error:
+        code, culprit = FAULT, "system"
+        if isinstance(error, SpecError):
+            code, culprit = AUTHOR, "author"
+        elif isinstance(error, GraderFault):
+            code, culprit = GRADER, "grader"
+        return _fail(events, code, culprit, str(error), began)
+    except Exception as error:
+        traceback.print_exc()
+        return _fail(events, FAULT, "system", _in_words(error), began)
+    finally:
+        events.close()
+
+
+def _fail(events: Log, code: int, culprit: str, message: str, began: float) -> int:
+    print(message, flush=True)
+    data = {"status": "failed", "culprit": culprit, "best_step": None, "seconds": round(time.monotonic() - began, 1)}
+    events.append({"type": "finished", "level": "error", "message": message, "data": data})
+    return code
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return (
+            "The machine ran out of memory. Lower the answers per step or the longest answer, or use a smaller model."
+        )
+    return f"The engine failed: {type(error).__name__}: {error}. The log has the details; what was done is kept."
+
+
+def _succeeded(directory: Path) -> bool:
+    try:
+        result = json.loads((directory / "result.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(result.get("status") == "succeeded")
+
+
+def write_result(directory: Path, result: dict[str, Any]) -> None:
+    """`result.json`, whole or not at all."""
+    temporary = directory / "result.json.part"
+    temporary.write_text(json.dumps(result, ensure_ascii=False, indent=1), encoding="utf-8")
+    os.replace(temporary, directory / "result.json")
+
+
+def say(events: Log, message: str, *, kind: str = "message", key: str = "", **data: Any) -> None:
+    """An event with a sentence for a person, which also goes to the log."""
+    row: dict[str, Any] = {"type": kind, "level": "info", "message": message, "data": data}
+    if events.append(row, key=key):
+        print(message, flush=True)
