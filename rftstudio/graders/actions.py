@@ -7,24 +7,14 @@ from django.utils import timezone
 
 from rftstudio.accounts.models import User
 from rftstudio.engine.errors import SpecError
-from rftstudio.engine.grading import Spec, default_for
+from rftstudio.engine.grading import Spec
 from rftstudio.graders.checking import check_spec, require_references
 from rftstudio.graders.content import content_hash
 from rftstudio.graders.models import Grader, GraderVersion
+from rftstudio.graders.starts import default_spec
 from rftstudio.tasksets.models import TaskSet
 
 MAX_NAME = 120
-
-
-def default_spec(taskset: TaskSet) -> dict[str, Any]:
-    """A grader that already works for the task set's answer type."""
-    options = taskset.answer_options or {}
-    return default_for(
-        taskset.answer_type,
-        choices=taskset.choice_labels,
-        schema=options.get("schema"),
-        field_names=[*taskset.field_names, "reference_answer"],
-    )
 
 
 def create_grader(*, taskset: TaskSet, by: User | None, name: str = "", spec: dict[str, Any] | None = None) -> Grader:
