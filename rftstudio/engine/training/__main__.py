@@ -8,7 +8,6 @@ python -m rftstudio.engine.training time --model M --out F.json
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from rftstudio.engine.errors import EngineError, SpecError
 from rftstudio.engine.grading import parse_spec
 from rftstudio.engine.job import Job, Model, read_items, write_job
 from rftstudio.engine.presets import DEFAULT_PRESET, PRESETS, resolve
+from rftstudio.engine.process import settle_threads
 
 
 def main(arguments: list[str]) -> int:
@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m rftstudio.engine.training", description="Run a training job.")
     parser.add_argument("directory", type=Path, metavar="JOB_DIR")
     directory = parser.parse_args(arguments).directory
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    settle_threads()
     from rftstudio.engine.training.run import run
 
     return run(directory)
@@ -97,6 +97,7 @@ def _time(arguments: list[str]) -> None:
     parser.add_argument("--model", required=True, help="a model directory or a hub id")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE")
     given = parser.parse_args(arguments)
+    settle_threads()
     from rftstudio.engine.training.timing import measure
 
     record = measure(Model(given.model))

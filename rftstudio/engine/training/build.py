@@ -1,7 +1,6 @@
 """Puts a trainer together from a loaded model and a run's settings."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
@@ -39,13 +38,12 @@ def build_trainer(
     reporter: Reporter,
     saved: Saved | None,
     seed: int,
-    directory: Path,
 ) -> StudioTrainer:
     """A trainer ready to go, from the start or from `saved`."""
     trainer = StudioTrainer(
         model=model,
         processing_class=tokenizer,
-        args=configure(settings, output_dir=str(directory / "trainer"), seed=seed, on_cpu=model.device.type == "cpu"),
+        args=configure(settings, output_dir=str(reporter.directory), seed=seed, on_cpu=model.device.type == "cpu"),
         # The prompts' tokens are known; TRL sees the items' ids in place of their text.
         train_dataset=Dataset.from_dict({"prompt": [p.item.id for p in prompts], "row": list(range(len(prompts)))}),
         peft_config=lora(settings),

@@ -155,7 +155,6 @@ class TrainingRun:
             reporter=reporter,
             saved=saved,
             seed=self.job.seed,
-            directory=self.directory,
         )
         if saved is not None and saved.path.name != checkpoints.RECOVERY:
             reporter.announce(saved)
