@@ -43,7 +43,10 @@ def up(debug: bool = False) -> None:
 
     def welcome() -> str:
         lines = ["", paint(f"  Ready after {time.monotonic() - begun:.1f} s", GREEN), ""]
-        lines += [f"  Open   {paint(place.url, '1;36')}", *(f"  {line}" for line in told.splitlines())]
+        lines += [
+            f"  Open   {paint(place.url, '1;36')}",
+            *(f"  {line[:1].upper()}{line[1:]}" for line in told.splitlines()),
+        ]
         lines += [f"  Data   {place.data}", "  Stop   Ctrl-C (trainings under way go on in the background)", ""]
         return "\n".join(lines)
 
@@ -78,7 +81,7 @@ def collect_static(place: Place) -> None:
 def services(place: Place, debug: bool) -> list[Child]:
     """The processes of the studio in the order in which they start; the broker first, where it is ours to run."""
     # SIGQUIT is Celery's soft shutdown: a task gets a moment to end, and goes back to the broker when it cannot.
-    worker_env = {**place.env, "REMAP_SIGTERM": "SIGQUIT", "C_FORCE_ROOT": "1"}
+    worker_env = {**place.env, "REMAP_SIGTERM": "SIGQUIT", "PYTHONWARNINGS": "ignore:You're running the worker with"}
     web = [PYTHON, "manage.py", "runserver", place.bind] if debug else [PYTHON, *WEB.split(), place.bind]
     worker = [PYTHON, *WORKER.split(), str(place.data / "celerybeat-schedule")]
     broker = broker_command(place)

@@ -63,7 +63,7 @@ def find_broker(data_dir: Path, url: str | None = None) -> Broker:
         command = (
             path, "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "600", "--dir", str(folder),
             "--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--daemonize", "no",
-            "--loglevel", "warning",
+            "--logfile", str(folder / "broker.log"),
         )  # fmt: skip
         return Broker(f"redis+socket://{socket}", kind, dict(REDIS_OPTIONS), command, socket)
     folder = data_dir / "broker-files"
