@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rftstudio.evaluations.words import plain
+from rftstudio.lib import charts
 
 Summary = Mapping[str, Any]
 NAMES = {"base": "base", "tuned": "tuned"}
@@ -68,7 +69,7 @@ def scores(summary: Summary) -> dict[str, Any] | None:
         return None
     labels = [row["name"] for row in shown]
     traces = []
-    for model, colour, pattern in (("tuned", "--chart-1", ""), ("base", "--chart-2", "/")):
+    for model, colour, pattern in (("base", "--chart-2", "/"), ("tuned", "--chart-1", "")):
         found = [row["intervals"][model] for row in shown]
         means = [interval["mean"] for interval in found]
         traces.append(
@@ -85,20 +86,22 @@ def scores(summary: Summary) -> dict[str, Any] | None:
                     "array": [_reach(interval["high"], mean) for interval, mean in zip(found, means, strict=True)],
                     "arrayminus": [_reach(interval["low"], mean) for interval, mean in zip(found, means, strict=True)],
                     "thickness": 1.5,
+                    "color": "--ink",
                     "width": 4,
                 },
                 "hovertemplate": "%{y}<br>" + NAMES[model] + " %{x:.2f}<extra></extra>",
             }
         )
-    return {
-        "data": traces,
-        "layout": {
-            "barmode": "group",
-            "height": 90 + 62 * len(shown),
-            "xaxis": {"title": {"text": "mean score"}, "range": [0, 1.02] if summary.get("scale") else None},
-            "yaxis": {"autorange": "reversed", "automargin": True},
-        },
-    }
+    axis = {"range": [0, 1.02], "tickformat": ".1f"} if summary.get("scale") else {}
+    return charts.figure(
+        traces,
+        x="mean score",
+        height=100 + 56 * len(shown),
+        barmode="group",
+        bargap=0.3,
+        xaxis=axis,
+        yaxis={"autorange": "reversed", "ticksuffix": "  "},
+    )
 
 
 def _reach(end: float | None, mean: float) -> float:

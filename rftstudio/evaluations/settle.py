@@ -102,7 +102,7 @@ def _weights(comparison: Comparison) -> dict[str, dict[str, Any]]:
 
 def _fail(comparison: Comparison, missing: int) -> None:
     comparison.status, comparison.culprit = Status.FAILED, "system"
-    what = f"{missing} answers are missing" if missing else "its result file is missing"
+    what = f"{missing} of its answers are not there" if missing else "its result file is not there"
     comparison.error = f"The comparison ended, but {what}. Try again; if it happens again, look at its log."
     Comparison.objects.filter(pk=comparison.pk).update(
         status=comparison.status, culprit=comparison.culprit, error=comparison.error
