@@ -59,6 +59,8 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
     }
     if not comparison.summary:
         return _unfinished(request, comparison, context)
+    if request.htmx and request.htmx.target == "live":
+        return HttpResponse(headers={"HX-Refresh": "true"})
     context |= _items(request, comparison)
     if request.htmx and request.htmx.target == "items":
         response = render(request, "evaluations/detail.html#items", context)
