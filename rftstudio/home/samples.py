@@ -4,13 +4,21 @@ Only `home` sees samples and rooms at once. Reading a sample's files is `rftstud
 their own rows.
 """
 
+from functools import cache
+
 from django.db import transaction
 
 from rftstudio.accounts.models import User, Workspace
 from rftstudio.graders.actions import create_grader
-from rftstudio.samples import load_sample
+from rftstudio.samples import Sample, list_samples, load_sample
 from rftstudio.tasksets.actions import add_items, create_taskset
 from rftstudio.tasksets.models import TaskSet
+
+
+@cache
+def shipped_samples() -> tuple[Sample, ...]:
+    """Every sample of this release, read once: they do not change while the process lives."""
+    return tuple(load_sample(slug) for slug in list_samples())
 
 
 def open_sample(*, workspace: Workspace, slug: str, by: User | None) -> TaskSet:

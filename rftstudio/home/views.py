@@ -12,9 +12,9 @@ from rftstudio.accounts.models import User, Workspace
 from rftstudio.engine.errors import SpecError
 from rftstudio.home import manual as book
 from rftstudio.home.samples import open_sample as open_sample_action
+from rftstudio.home.samples import shipped_samples
 from rftstudio.home.spine import spine_of
 from rftstudio.runs.jobs import OPEN_STATUSES
-from rftstudio.samples import list_samples
 from rftstudio.tasksets.models import TaskSet
 
 
@@ -43,7 +43,7 @@ def workspace(request: HttpRequest, slug: str) -> HttpResponse:
         "workspace": found,
         "cards": cards,
         "running": running,
-        "samples": [sample for sample in list_samples() if sample.slug not in opened],
+        "samples": [sample for sample in shipped_samples() if sample.slug not in opened],
         "may_edit": may(request, found, Action.EDIT),
     }
     template = "home/workspace.html#running" if request.htmx else "home/workspace.html"
@@ -53,7 +53,7 @@ def workspace(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def open_sample(request: HttpRequest, slug: str, sample: str) -> HttpResponse:
     found = fetch(request, Workspace.objects.all(), Action.EDIT, slug=slug)
-    if sample not in {known.slug for known in list_samples()}:
+    if sample not in {known.slug for known in shipped_samples()}:
         raise Http404("There is no such sample.")
     try:
         taskset = open_sample_action(workspace=found, slug=sample, by=request.user)

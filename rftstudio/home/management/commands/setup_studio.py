@@ -10,9 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 from rftstudio.accounts.actions import create_first_operator, create_workspace
 from rftstudio.accounts.models import User, Workspace
 from rftstudio.engine.errors import EngineError
-from rftstudio.home.samples import open_sample
+from rftstudio.home.samples import open_sample, shipped_samples
 from rftstudio.registry.actions import register_embedded
-from rftstudio.samples import list_samples
 
 
 class Command(BaseCommand):
@@ -28,7 +27,7 @@ class Command(BaseCommand):
             operator = User.objects.filter(is_superuser=True).order_by("pk").first()
             if operator is not None and not Workspace.objects.exists():
                 workspace = create_workspace(name="My workspace", owner=operator)
-                for sample in list_samples():
+                for sample in shipped_samples():
                     open_sample(workspace=workspace, slug=sample.slug, by=operator)
                     self.stdout.write(f"opened the sample “{sample.name}”")
         except EngineError as error:
