@@ -68,14 +68,20 @@ class Place:
 
     def _end_leftovers(self, groups: Iterable[int]) -> None:
         """A studio that was killed outright could not stop its children: known by the paths in their commands."""
+        left = []
         for group in groups:
             shown = subprocess.run(["ps", "-o", "command=", "-p", str(group)], capture_output=True, text=True).stdout
             if str(ROOT / ".venv") in shown or str(self.data) in shown:
                 say(f"  Stopping process {group}, left behind by a studio that was killed")
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(group, signal.SIGTERM)
-                    time.sleep(2)
-                    os.killpg(group, signal.SIGKILL)
+                left.append(group)
+        for group in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(group, signal.SIGTERM)
+        if left:
+            time.sleep(2)
+        for group in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
 
     def note(self, children: Iterable[int]) -> None:
         """Writes down who runs here (process groups), for a later `claim`."""
