@@ -68,6 +68,13 @@ def ask_for_timing(*, model: BaseModel) -> bool:
     return bool(changed)
 
 
+def forget_timing(*, model: BaseModel) -> BaseModel:
+    """Let the next one who asks time it anew."""
+    model.timing = {}
+    model.save(update_fields=["timing"])
+    return model
+
+
 def time_model(*, model: BaseModel) -> BaseModel:
     """Time one training step of a model on this machine and keep the figures. Takes up to minutes.
 

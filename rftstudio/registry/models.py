@@ -1,5 +1,6 @@
 """Base models to train and the tuned models that came of it, with their lineage."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
@@ -38,6 +39,10 @@ class BaseModel(models.Model):
         return "timed_at" in self.timing
 
     @property
+    def timed_at(self) -> datetime | None:
+        return datetime.fromisoformat(self.timing["timed_at"]) if self.is_timed else None
+
+    @property
     def is_here(self) -> bool:
         """Whether its directory is there; a hub model is fetched when it is used."""
         return self.source == self.Source.HUB or Path(self.location).is_dir()
@@ -62,3 +67,11 @@ class TunedModel(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def short_hash(self) -> str:
+        return self.adapter_hash[:10]
+
+    @property
+    def is_here(self) -> bool:
+        return (Path(self.path) / "adapter_model.safetensors").is_file()

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +14,17 @@ from rftstudio.accounts.models import User
 from rftstudio.engine import presets
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.job import Job, Model, write_job
-from rftstudio.graders.models import GraderVersion
-from rftstudio.registry.actions import keep_tuned_model
+from rftstudio.graders.actions import publish_grader
+from rftstudio.graders.models import Grader, GraderVersion
+from rftstudio.registry.actions import keep_tuned_model, register_embedded
 from rftstudio.registry.models import BaseModel, TunedModel
 from rftstudio.runs import queue
 from rftstudio.runs.check import check_launch
 from rftstudio.runs.expect import expected_seconds
 from rftstudio.runs.jobs import EngineJob, Status
 from rftstudio.runs.models import Checkpoint, Run
-from rftstudio.tasksets.models import AnswerType, TaskSetVersion
+from rftstudio.tasksets.actions import publish_version
+from rftstudio.tasksets.models import AnswerType, TaskSet, TaskSetVersion
 
 
 def launch_run(
@@ -76,6 +80,46 @@ def launch_run(
         write_job(run.directory, job, checked.items)
         queue.submit(run)
     return run
+
+
+def find_models() -> None:
+    """Make the embedded model known where the install has it and nobody has said so yet."""
+    if not BaseModel.objects.exists():
+        with suppress(SpecError):
+            register_embedded()
+
+
+@transaction.atomic
+def publish_and_launch(
+    *,
+    taskset: TaskSet,
+    grader: Grader,
+    taskset_version: TaskSetVersion | None,
+    grader_version: GraderVersion | None,
+    by: User | None,
+    **launch: Any,
+) -> Run:
+    """`launch_run`, with the drafts published first where no version is given. All of it happens or nothing does.
+
+    Raises `SpecError` with "taskset_version" or "grader_version" as its path where a draft cannot be published.
+    """
+    if taskset_version is None:
+        with _errors_at("taskset_version"):
+            taskset_version = publish_version(taskset=taskset, by=by)
+    if grader_version is None:
+        with _errors_at("grader_version"):
+            grader_version = publish_grader(grader=grader, by=by)
+    return launch_run(taskset_version=taskset_version, grader_version=grader_version, by=by, **launch)
+
+
+@contextmanager
+def _errors_at(path: str) -> Iterator[None]:
+    """The author's mistakes in here belong to that field."""
+    try:
+        yield
+    except SpecError as error:
+        where = f"{error.path}: " if error.path else ""
+        raise SpecError(f"{where}{error.message}", path=path, fix=error.fix) from error
 
 
 def cancel_run(*, run: Run, by: User | None) -> Run:

@@ -95,7 +95,7 @@ def _grader_failures(points: Sequence[Point], found: list[Finding]) -> None:
     found.append(
         Finding(
             "warn",
-            f"The grader could not mark {failed:,} answer{'s' if failed != 1 else ''}; they count as no score, not as 0.",
+            f"{failed:,} answers could not be marked by the grader. They count as no score, not as 0.",
             f"By kind: {named}." if named else "",
             "Look at them among the answers below: their marks say why.",
         )

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
 
 class Status(models.TextChoices):
@@ -66,6 +67,13 @@ class EngineJob(models.Model):
     @property
     def is_open(self) -> bool:
         return self.status in OPEN_STATUSES
+
+    @property
+    def seconds_spent(self) -> float | None:
+        """From its start to its end or to now; None before it started."""
+        if self.started_at is None:
+            return None
+        return ((self.finished_at or timezone.now()) - self.started_at).total_seconds()
 
     def ingest(self, log: str, rows: list[dict[str, Any]]) -> None:
         """Take rows of one log ("events", "rollouts", "answers"), idempotently by `seq`. Called in a transaction."""

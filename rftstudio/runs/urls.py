@@ -1,6 +1,19 @@
 """Addresses of this room."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from rftstudio.runs.views import detail, launch, listing
 
 app_name = "runs"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("w/<slug:slug>/runs/", listing.run_list, name="list"),
+    path("tasksets/<int:pk>/launch/", launch.launch, name="launch"),
+    path("tasksets/<int:pk>/launch/outlook/", launch.outlook, name="outlook"),
+    path("runs/<int:pk>/", detail.detail, name="detail"),
+    path("runs/<int:pk>/status/", detail.status, name="status"),
+    path("runs/<int:pk>/points/", detail.points, name="points"),
+    path("runs/<int:pk>/rollouts/", detail.rollouts, name="rollouts"),
+    path("runs/<int:pk>/cancel/", detail.cancel, name="cancel"),
+    path("runs/<int:pk>/checkpoints/<int:step>/keep/", detail.keep, name="keep"),
+    path("runs/<int:pk>/files/<slug:name>/", detail.download, name="download"),
+]

@@ -150,7 +150,14 @@
       const { data, layout } = dressed(figure);
       Plotly.react(state.plot, data, layout);
     }
-    const numbers = Object.keys(extend).filter((key) => state.source.data[key]);
+    for (const [key, more] of Object.entries(extend)) {
+      const there = state.source.data[key];
+      const last = there && there.x.length ? there.x[there.x.length - 1] : -Infinity;
+      const first = more.x.findIndex((x) => x > last);  // what a chart that was loaded later has already
+      if (!there || first < 0) delete extend[key];
+      else extend[key] = { x: more.x.slice(first), y: more.y.slice(first) };
+    }
+    const numbers = Object.keys(extend);
     for (const key of numbers) {
       state.source.data[key].x.push(...extend[key].x);
       state.source.data[key].y.push(...extend[key].y);

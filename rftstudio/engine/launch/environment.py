@@ -32,6 +32,7 @@ def environment(
     chosen["PYTHONPATH"] = str(Path(rftstudio.__file__).resolve().parents[1])
     chosen["PYTHONUNBUFFERED"] = "1"
     chosen["TOKENIZERS_PARALLELISM"] = "false"
+    chosen.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # two jobs on the same cores would spin against each other
     chosen["HF_HUB_DISABLE_TELEMETRY"] = "1"
     if offline:
         chosen["HF_HUB_OFFLINE"] = "1"

@@ -1,0 +1,57 @@
+"""A run's figures by name, from its metrics. What is drawn how is `lib/charts.py`'s business."""
+
+from typing import Any
+
+from rftstudio.lib import charts
+from rftstudio.runs.models import Run
+
+Figures = dict[str, charts.Figure]
+CURVES = ("criteria", "time", "length", "spread", "movement")  # beside the reward curve, on a tab of their own
+
+
+def points_of(run: Run) -> list[dict[str, Any]]:
+    """The data of every "metrics" event in order of steps."""
+    return list(run.events.filter(type="metrics").order_by("step").values_list("data", flat=True))
+
+
+def total_steps(run: Run) -> int:
+    return int(run.progress.get("total") or run.settings.get("steps") or 1)
+
+
+def best_step(run: Run) -> int | None:
+    for step in run.checkpoints.filter(is_best=True).values_list("step", flat=True):
+        return step
+    return None
+
+
+def reward(run: Run, points: list[dict[str, Any]]) -> charts.Figure:
+    return charts.reward_curve(points, total_steps=total_steps(run), best_step=best_step(run))
+
+
+def others(run: Run, points: list[dict[str, Any]]) -> Figures:
+    """The figures of the tab, without those that would be empty or say nothing new."""
+    found = {
+        "criteria": charts.criteria_curves(points, total_steps=total_steps(run)),
+        "time": charts.time_split(points),
+        "length": charts.signal_curves(
+            points, [("completion_length_mean", "mean"), ("completion_length_max", "longest")], y="tokens"
+        ),
+        "spread": charts.signal_curves(
+            points,
+            [("frac_reward_zero_std", "tasks without a spread"), ("truncated_share", "answers cut off")],
+            y="share",
+            range=[-0.02, 1.02],
+        ),
+        "movement": charts.signal_curves(
+            points, [("entropy", "entropy"), ("kl", "KL"), ("grad_norm", "gradient norm")]
+        ),
+    }
+    return {name: figure for name, figure in found.items() if figure["data"]}
+
+
+def named(run: Run, points: list[dict[str, Any]], names: list[str]) -> Figures:
+    """The figures that a page asks for."""
+    found: Figures = {"reward": reward(run, points)} if "reward" in names else {}
+    if any(name in CURVES for name in names):
+        found |= {name: figure for name, figure in others(run, points).items() if name in names}
+    return found

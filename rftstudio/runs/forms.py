@@ -1,0 +1,162 @@
+"""The launch form: versions, model, preset, and a field for every dial. It reads and checks; it saves nothing."""
+
+from contextlib import suppress
+from typing import Any
+
+from django import forms
+
+from rftstudio.engine import presets
+from rftstudio.engine.errors import SpecError
+from rftstudio.engine.presets import Dial
+from rftstudio.graders.models import Grader, GraderVersion
+from rftstudio.registry.models import BaseModel
+from rftstudio.runs.check import MAX_SEED
+from rftstudio.tasksets.models import TaskSet, TaskSetVersion
+
+DRAFT = "draft"  # publish the draft and take the version it becomes
+SHOWN_VERSIONS = 20
+Choice = tuple[str, str]
+
+
+class DialField(forms.Field):
+    """One setting. Empty means: as the preset says."""
+
+    def __init__(self, dial: Dial) -> None:
+        self.dial = dial
+        widget: forms.Widget
+        if dial.kind in ("choice", "bool"):
+            options = dial.choices or (("true", "yes"), ("false", "no"))
+            widget = forms.Select(choices=[("", "as the preset says"), *options])
+        else:
+            widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
+        super().__init__(required=False, label=dial.label, help_text=_help(dial), widget=widget)
+
+    def clean(self, value: Any) -> presets.Value | None:
+        text = str(value).strip() if value is not None else ""
+        if not text:
+            return None
+        try:
+            return self.dial.read(text)
+        except SpecError as error:
+            raise forms.ValidationError(f"{error.message} {error.fix}") from error
+
+
+class LaunchForm(forms.Form):
+    """What a training is made of. `overrides()` holds the dials that were changed."""
+
+    taskset_version = forms.ChoiceField(label="Task set")
+    grader_version = forms.ChoiceField(label="Grader")
+    base_model = forms.ModelChoiceField(BaseModel.objects.all(), label="Base model", empty_label=None)
+    preset = forms.ChoiceField(
+        label="How long and how thoroughly",
+        choices=[(preset.name, preset.label) for preset in presets.PRESETS.values()],
+        initial=presets.DEFAULT_PRESET,
+        widget=forms.RadioSelect,
+    )
+    name = forms.CharField(label="Name", required=False, max_length=160, help_text="To find it again in the list.")
+    seed = forms.IntegerField(
+        label="Seed",
+        initial=0,
+        min_value=0,
+        max_value=MAX_SEED,
+        help_text="The same seed, task set, grader and settings give the same training again.",
+    )
+
+    def __init__(self, *args: Any, taskset: TaskSet, grader: Grader | None, changed: dict[str, int], **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.taskset = taskset
+        self.grader = grader
+        versions = list(taskset.versions.all()[:SHOWN_VERSIONS])
+        marks = list(grader.versions.all()[:SHOWN_VERSIONS]) if grader else []
+        self._set_choices("taskset_version", versions, changed.get("taskset", 0))
+        self._set_choices("grader_version", marks, changed.get("grader", 0))
+        self.fields["base_model"].initial = BaseModel.objects.values_list("pk", flat=True).first()
+        for dial in presets.DIALS:
+            self.fields[dial.name] = DialField(dial)
+
+    def _set_choices(self, name: str, versions: list[Any], changes: int) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)
+        choices: list[Choice] = []
+        if changes or not versions:
+            number = versions[0].number + 1 if versions else 1
+            since = f", {_changes(changes)} since version {versions[0].number}" if versions else ""
+            choices.append((DRAFT, f"Draft{since}: becomes version {number}"))
+        choices += [
+            (str(version.pk), f"Version {version.number}, {version.published_at:%-d %b %Y}") for version in versions
+        ]
+        field.choices = choices
+        field.initial = choices[0][0]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self.errors:
+            try:
+                presets.resolve(cleaned["preset"], self.overrides())
+            except SpecError as error:
+                self.add_spec_error(error)
+        return cleaned
+
+    def overrides(self) -> dict[str, presets.Value]:
+        """The dials that were filled in with something else than the preset's own value."""
+        given = {dial.name: self.cleaned_data.get(dial.name) for dial in presets.DIALS}
+        try:
+            usual = presets.resolve(self.cleaned_data.get("preset", presets.DEFAULT_PRESET))
+        except SpecError:
+            usual = {}
+        return {name: value for name, value in given.items() if value is not None and value != usual.get(name)}
+
+    def readable_dials(self) -> dict[str, presets.Value]:
+        """The dials as they stand, typed or given, without those that cannot be read; for an estimate."""
+        found: dict[str, presets.Value] = {}
+        for dial in presets.DIALS:
+            with suppress(forms.ValidationError):
+                value = self.fields[dial.name].clean(self[dial.name].value())
+                if value is not None:
+                    found[dial.name] = value
+        return found
+
+    def chosen_version(self) -> TaskSetVersion | None:
+        """None for the draft."""
+        chosen = self.cleaned_data["taskset_version"]
+        return None if chosen == DRAFT else self.taskset.versions.get(pk=chosen)
+
+    def chosen_grader_version(self) -> GraderVersion | None:
+        """None for the draft."""
+        assert self.grader is not None
+        chosen = self.cleaned_data["grader_version"]
+        return None if chosen == DRAFT else self.grader.versions.get(pk=chosen)
+
+    def add_spec_error(self, error: SpecError) -> None:
+        """Show an engine's complaint on the field it names, or above the form."""
+        text = " ".join(part for part in (error.message, error.fix) if part)
+        self.add_error(error.path if error.path in self.fields else None, text)
+
+    @property
+    def common_dials(self) -> list[forms.BoundField]:
+        return [self[dial.name] for dial in presets.DIALS if not dial.advanced]
+
+    @property
+    def advanced_dials(self) -> list[forms.BoundField]:
+        return [self[dial.name] for dial in presets.DIALS if dial.advanced]
+
+    @property
+    def dials_filled(self) -> int:
+        """How many dials hold something, so that a folded section can say so."""
+        return sum(bool(self[dial.name].value()) for dial in presets.DIALS)
+
+    @property
+    def dial_errors(self) -> bool:
+        return any(dial.name in self.errors for dial in presets.DIALS)
+
+
+def _help(dial: Dial) -> str:
+    text = dial.help
+    if dial.minimum is not None and dial.maximum is not None:
+        unit = f" {dial.unit}" if dial.unit else ""
+        text += f" From {dial.minimum:,g} to {dial.maximum:,g}{unit}."
+    return text
+
+
+def _changes(count: int) -> str:
+    return "1 change" if count == 1 else f"{count} changes"

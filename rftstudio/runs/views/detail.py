@@ -1,0 +1,232 @@
+"""One training: status and curve above, a tab below, and the small answers that keep an open page live."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import conditional_page, require_POST, require_safe
+
+from rftstudio.accounts.access import Action, fetch, may
+from rftstudio.accounts.models import User
+from rftstudio.engine import presets
+from rftstudio.engine.errors import EngineError
+from rftstudio.lib import charts
+from rftstudio.runs import actions, browse, curves, health, queue
+from rftstudio.runs.jobs import Status
+from rftstudio.runs.models import Run
+from rftstudio.runs.progress import coarse, seconds_left
+
+RUNS = Run.objects.select_related(
+    "workspace", "taskset_version__taskset", "grader_version__grader", "base_model", "tuned_model", "created_by"
+)
+TABS = {"answers": "Answers", "curves": "Curves", "events": "Events", "settings": "Settings", "log": "Log"}
+GROUPS = 12  # tasks shown at once
+EVENTS = 50
+LOG_BYTES = 64 * 1024
+FILES = {"events": "events.jsonl", "rollouts": "rollouts.jsonl", "job": "job.json", "log": "log.txt"}
+
+
+@require_safe
+def detail(request: HttpRequest, pk: int) -> HttpResponse:
+    run = fetch(request, RUNS, pk=pk)
+    tab = request.GET.get("tab", "answers")
+    if tab not in TABS:
+        tab = "answers"
+    context = _common(request, run) | {"tab": tab, "tabs": TABS, "tab_template": f"runs/tabs/{tab}.html"}
+    if request.htmx and request.htmx.target == "tab":
+        response = render(request, "runs/detail.html#tab", context | TAB_CONTEXTS[tab](request, run))
+    else:
+        points = curves.points_of(run)
+        context |= _standing(run, points) | {"figure": curves.reward(run, points), "since": _newest(points)}
+        response = render(request, "runs/detail.html", context | TAB_CONTEXTS[tab](request, run))
+    patch_vary_headers(response, ["HX-Request", "HX-Target"])
+    return response
+
+
+@require_safe
+@conditional_page
+def status(request: HttpRequest, pk: int) -> HttpResponse:
+    """The live head of the page; 304 while nothing changed. Once the run has ended, the page is loaded anew."""
+    run = fetch(request, RUNS, pk=pk)
+    if request.htmx and not run.is_open:
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    response = render(request, "runs/detail.html#status", _common(request, run) | _standing(run, curves.points_of(run)))
+    response["Cache-Control"] = "private, no-cache"
+    return response
+
+
+@require_safe
+def points(request: HttpRequest, pk: int) -> JsonResponse:
+    """What has been reported after step `since`, as metrics and as additions to the charts named in `charts`."""
+    run = fetch(request, RUNS, pk=pk)
+    try:
+        since = int(request.GET.get("since", "-1"))
+    except ValueError:
+        return JsonResponse({"error": "since must be a whole number: the last step you have, -1 for none."}, status=400)
+    answer: dict[str, Any] = {"status": run.status, "open": run.is_open, "next": since, "points": [], "charts": {}}
+    if since >= (run.progress.get("done") or 0) and since >= 0:
+        return JsonResponse(answer)
+    found = curves.points_of(run)
+    names = request.GET.get("charts", "reward").split(",")
+    drawn = curves.named(run, found, names)
+    answer["next"] = max(since, _newest(found))
+    answer["points"] = [point for point in found if point["step"] > since]
+    if since < 0:
+        answer["charts"] = {name: {"figure": figure} for name, figure in drawn.items()}
+    else:
+        answer["charts"] = {name: charts.since(figure, since) for name, figure in drawn.items()}
+    return JsonResponse(answer)
+
+
+@require_safe
+def rollouts(request: HttpRequest, pk: int) -> HttpResponse:
+    """The answers of one step, alone; the run's page shows them on a tab."""
+    run = fetch(request, RUNS, pk=pk)
+    return render(request, "runs/tabs/answers.html", _common(request, run) | _answers(request, run))
+
+
+@require_POST
+def cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    run = fetch(request, RUNS, Action.EDIT, pk=pk)
+    try:
+        actions.cancel_run(run=run, by=_person(request))
+    except EngineError as error:
+        messages.error(request, str(error))
+    return redirect("runs:detail", run.pk)
+
+
+@require_POST
+def keep(request: HttpRequest, pk: int, step: int) -> HttpResponse:
+    """Make a checkpoint of a training that did not go to its end a model."""
+    run = fetch(request, RUNS, Action.EDIT, pk=pk)
+    checkpoint = get_object_or_404(run.checkpoints, step=step)
+    try:
+        model = actions.keep_checkpoint(checkpoint=checkpoint, by=_person(request))
+    except EngineError as error:
+        messages.error(request, str(error))
+        return redirect("runs:detail", run.pk)
+    messages.success(request, f"Kept as “{model}”.")
+    return redirect("registry:tuned", model.pk)
+
+
+@require_safe
+def download(request: HttpRequest, pk: int, name: str) -> FileResponse:
+    """One of the job's own files."""
+    run = fetch(request, RUNS, pk=pk)
+    path = run.directory / FILES.get(name, "-")
+    if name not in FILES or not path.is_file():
+        raise Http404("This training has no such file yet.")
+    return FileResponse(path.open("rb"), as_attachment=True, filename=f"run-{run.pk}-{path.name}")
+
+
+def _person(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def _common(request: HttpRequest, run: Run) -> dict[str, Any]:
+    return {
+        "run": run,
+        "workspace": run.workspace,
+        "taskset": run.taskset,
+        "spine_step": "training",
+        "may_edit": may(request, run.workspace, Action.EDIT),
+    }
+
+
+def _newest(found: list[dict[str, Any]]) -> int:
+    return int(found[-1]["step"]) if found else -1
+
+
+def _standing(run: Run, found: list[dict[str, Any]]) -> dict[str, Any]:
+    """Headline figures, time left and findings."""
+    total = curves.total_steps(run)
+    valid = [point for point in found if point.get("valid_reward_mean") is not None]
+    before = valid[0] if valid and valid[0]["step"] == 0 else None
+    best = max(valid, key=lambda point: point["valid_reward_mean"], default=None)
+    spent = run.seconds_spent
+    left = None
+    if run.status == Status.RUNNING:
+        left = seconds_left(found, total_steps=total, eval_interval=int(run.settings.get("eval_interval") or 1))
+        if left is None and run.expected_seconds:
+            left = max(0.0, run.expected_seconds - (spent or 0.0))
+    return {
+        "total": total,
+        "done": run.progress.get("done") or 0,
+        "before": before,
+        "best": best,
+        "rise": best["valid_reward_mean"] - before["valid_reward_mean"] if best and before else None,
+        "latest": found[-1] if found else None,
+        "left": coarse(left) if left is not None else None,
+        "spent": spent,
+        "place": queue.position(run),
+        "findings": health.findings(found, total_steps=total),
+        "best_checkpoint": actions.best_checkpoint(run) if not run.is_open else None,
+        "preset": presets.PRESETS.get(run.preset),
+    }
+
+
+def _answers(request: HttpRequest, run: Run) -> dict[str, Any]:
+    phase = "valid" if request.GET.get("phase") == "valid" else "train"
+    steps = browse.steps_of(run, phase)
+    if not steps and phase == "train" and "phase" not in request.GET:
+        phase = "valid"  # before the first step there are only the untrained model's answers
+        steps = browse.steps_of(run, phase)
+    wanted = request.GET.get("step", "")
+    step = int(wanted) if wanted.isdecimal() else None
+    if step not in steps:
+        step = max((one for one in steps if step is None or one <= step), default=steps[0] if steps else None)
+    context: dict[str, Any] = {"phase": phase, "steps": steps, "step": step}
+    if step is not None:
+        place = steps.index(step)
+        page = Paginator(browse.group_numbers(run, step, phase), GROUPS).get_page(request.GET.get("page"))
+        context |= {
+            "previous": steps[place - 1] if place else None,
+            "following": steps[place + 1] if place + 1 < len(steps) else None,
+            "page": page,
+            "groups": browse.groups(run, step, phase, list(page)),
+        }
+    return context
+
+
+def _curves(_request: HttpRequest, run: Run) -> dict[str, Any]:
+    return {"figures": curves.others(run, curves.points_of(run))}
+
+
+def _events(request: HttpRequest, run: Run) -> dict[str, Any]:
+    everything = request.GET.get("all") == "1"
+    found = run.events.order_by("-seq") if everything else run.events.exclude(type="metrics").order_by("-seq")
+    return {"page": Paginator(found, EVENTS).get_page(request.GET.get("page")), "everything": everything}
+
+
+def _settings(_request: HttpRequest, run: Run) -> dict[str, Any]:
+    usual = presets.resolve(run.preset) if run.preset in presets.PRESETS else {}
+    rows = [
+        {"dial": dial, "value": run.settings[dial.name], "usual": usual.get(dial.name)}
+        for dial in presets.DIALS
+        if dial.name in run.settings
+    ]
+    started = run.events.filter(type="started").order_by("-seq").first()
+    return {
+        "rows": rows,
+        "started": started.data if started else None,
+        "checkpoints": run.checkpoints.order_by("step"),
+        "preset": presets.PRESETS.get(run.preset),
+    }
+
+
+def _log(_request: HttpRequest, run: Run) -> dict[str, Any]:
+    try:
+        with (run.directory / FILES["log"]).open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - LOG_BYTES))
+            text = file.read().decode("utf-8", errors="replace")
+    except OSError:
+        return {"log": "", "log_cut": False}
+    return {"log": text.partition("\n")[2] if size > LOG_BYTES else text, "log_cut": size > LOG_BYTES}
+
+
+TAB_CONTEXTS = {"answers": _answers, "curves": _curves, "events": _events, "settings": _settings, "log": _log}

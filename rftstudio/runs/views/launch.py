@@ -1,0 +1,127 @@
+"""The launch page: what will be trained, how long it will take, and the button."""
+
+import json
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from rftstudio.accounts.access import Action, fetch, visible
+from rftstudio.accounts.models import User
+from rftstudio.engine import presets
+from rftstudio.engine.errors import SpecError, SystemFault
+from rftstudio.graders.models import Grader
+from rftstudio.registry.models import BaseModel
+from rftstudio.runs import actions, queue
+from rftstudio.runs.expect import Outlook, outlook_of
+from rftstudio.runs.forms import LaunchForm
+from rftstudio.runs.models import Run
+from rftstudio.tasksets.compare import count_changes
+from rftstudio.tasksets.models import TaskSet
+
+ON_CARD = ("steps", "batch_size", "group_size", "learning_rate", "max_completion_length", "eval_interval")
+
+
+@require_http_methods(["GET", "POST"])
+def launch(request: HttpRequest, pk: int) -> HttpResponse:
+    taskset = fetch(request, TaskSet.objects.select_related("workspace"), Action.EDIT, pk=pk)
+    grader = Grader.objects.used_by(taskset)
+    actions.find_models()
+    form = _form(request, taskset, grader)
+    if request.method == "POST" and grader is not None and form.is_valid():
+        assert isinstance(request.user, User)
+        try:
+            run = actions.publish_and_launch(
+                taskset=taskset,
+                grader=grader,
+                taskset_version=form.chosen_version(),
+                grader_version=form.chosen_grader_version(),
+                base_model=form.cleaned_data["base_model"],
+                preset=form.cleaned_data["preset"],
+                settings=form.overrides(),
+                seed=form.cleaned_data["seed"],
+                name=form.cleaned_data["name"].strip(),
+                by=request.user,
+            )
+        except SpecError as error:
+            form.add_spec_error(error)
+        except SystemFault as fault:
+            form.add_error(None, str(fault))
+        else:
+            messages.success(request, "Launched. You can close this page at any time: nothing depends on it.")
+            return redirect("runs:detail", run.pk)
+    context = {
+        "workspace": taskset.workspace,
+        "taskset": taskset,
+        "spine_step": "training",
+        "form": form,
+        "grader": grader,
+        "presets": _preset_cards(form),
+        "items": taskset.items.live().count(),
+        "outlook": _outlook(form, taskset),
+        "running": queue.running(),
+        "last": Run.objects.filter(taskset_version__taskset=taskset).order_by("-pk").first(),
+        "cloned": _cloned(request, taskset),
+    }
+    return render(request, "runs/launch.html", context, status=422 if form.errors else 200)
+
+
+@require_safe
+def outlook(request: HttpRequest, pk: int) -> HttpResponse:
+    """Expected times for what is typed in the form just now; asks again while the model is being timed."""
+    taskset = fetch(request, TaskSet.objects.select_related("workspace"), Action.EDIT, pk=pk)
+    form = LaunchForm(request.GET, taskset=taskset, grader=Grader.objects.used_by(taskset), changed={})
+    context = {"taskset": taskset, "form": form, "presets": _preset_cards(form), "outlook": _outlook(form, taskset)}
+    return render(request, "runs/launch.html#outlook", context)
+
+
+def _form(request: HttpRequest, taskset: TaskSet, grader: Grader | None) -> LaunchForm:
+    latest = grader.latest_version if grader else None
+    changed = {
+        "taskset": count_changes(taskset, taskset.latest_version),
+        "grader": int(grader is not None and latest is not None and grader.content_hash != latest.content_hash),
+    }
+    data = request.POST if request.method == "POST" else None
+    return LaunchForm(data, taskset=taskset, grader=grader, changed=changed, initial=_initial(request, taskset))
+
+
+def _cloned(request: HttpRequest, taskset: TaskSet) -> Run | None:
+    """The run whose settings are wanted again (`?from=7`), where it is one of this workspace's."""
+    wanted = request.GET.get("from", "")
+    if not wanted.isdecimal():
+        return None
+    return visible(request, Run.objects.filter(workspace=taskset.workspace, pk=wanted)).first()
+
+
+def _initial(request: HttpRequest, taskset: TaskSet) -> dict[str, Any]:
+    run = _cloned(request, taskset)
+    if run is None:
+        return {}
+    usual = presets.resolve(run.preset) if run.preset in presets.PRESETS else {}
+    changed = {name: value for name, value in run.settings.items() if usual.get(name) != value}
+    dials = {name: str(value).lower() if isinstance(value, bool) else value for name, value in changed.items()}
+    return {"base_model": run.base_model_id, "preset": run.preset, "seed": run.seed, **dials}
+
+
+def _preset_cards(form: LaunchForm) -> list[dict[str, Any]]:
+    """What each preset does, with the radio button that chooses it."""
+    chosen = form["preset"].value()
+    cards = []
+    for preset in presets.PRESETS.values():
+        values = presets.resolve(preset.name)
+        cards.append(
+            {
+                "preset": preset,
+                "checked": preset.name == chosen,
+                "rows": [(dial, values[dial.name]) for dial in presets.DIALS if dial.name in ON_CARD],
+                "json": json.dumps(values),
+            }
+        )
+    return cards
+
+
+def _outlook(form: LaunchForm, taskset: TaskSet) -> Outlook:
+    model = BaseModel.objects.filter(pk=form["base_model"].value()).first() if form["base_model"].value() else None
+    return outlook_of(taskset=taskset, model=model, preset=str(form["preset"].value()), settings=form.readable_dials())

@@ -1,0 +1,47 @@
+"""A workspace's trainings in a table."""
+
+from django.core.paginator import Paginator
+from django.db.models import FloatField, Max, OuterRef, Subquery
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from rftstudio.accounts.access import Action, fetch, may
+from rftstudio.accounts.models import Workspace
+from rftstudio.runs.jobs import Status
+from rftstudio.runs.models import Run, RunEvent
+from rftstudio.tasksets.models import TaskSet
+
+PAGE = 25
+
+
+@require_safe
+def run_list(request: HttpRequest, slug: str) -> HttpResponse:
+    workspace = fetch(request, Workspace.objects.all(), slug=slug)
+    before = RunEvent.objects.filter(run=OuterRef("pk"), type="metrics", step=0).annotate(
+        reward=Cast(KT("data__valid_reward_mean"), FloatField())
+    )
+    runs = (
+        Run.objects.filter(workspace=workspace)
+        .select_related("taskset_version__taskset", "grader_version__grader", "base_model", "created_by")
+        .annotate(before=Subquery(before.values("reward")[:1]), best=Max("checkpoints__valid_reward_mean"))
+        .order_by("-created_at", "-pk")
+    )
+    if (status := request.GET.get("status", "")) in Status.values:
+        runs = runs.filter(status=status)
+    if (taskset := request.GET.get("taskset", "")).isdecimal():
+        runs = runs.filter(taskset_version__taskset=int(taskset))
+    page = Paginator(runs, PAGE).get_page(request.GET.get("page"))
+    context = {
+        "workspace": workspace,
+        "page": page,
+        "any_runs": bool(page.paginator.count) or Run.objects.filter(workspace=workspace).exists(),
+        "live": any(run.is_open for run in page),
+        "statuses": [choice for choice in Status.choices if choice[0] not in ("validating_files", "paused")],
+        "tasksets": TaskSet.objects.filter(workspace=workspace, versions__runs__isnull=False).distinct(),
+        "ready": TaskSet.objects.for_workspace(workspace).active()[:6],
+        "may_edit": may(request, workspace, Action.EDIT),
+    }
+    return render(request, "runs/list.html#rows" if request.htmx else "runs/list.html", context)
