@@ -10,10 +10,11 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-WORDS = (
+TEXT = (
     "red green blue yellow black white cat dog bird fish one two three four five six yes no up down left right "
     "system user assistant the a is what colour animal number say answer with word please now then"
-).split()
+)
+WORDS = TEXT.split()
 SPECIAL = ["<unk>", "<|start|>", "<|end|>"]
 TEMPLATE = (
     "{% for message in messages %}<|start|>{{ message['role'] + ' ' + message['content'] }}<|end|>{% endfor %}"

@@ -1,0 +1,263 @@
+"""Loss and gradient are those of stock TRL, whatever is shared, split or left out on the way."""
+
+from typing import Any
+
+import pytest
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from trl import GRPOTrainer
+
+from rftstudio.engine.inference.loading import lay_out
+from rftstudio.engine.inference.sampler import Completion, Sampler
+from rftstudio.engine.presets import LOSS_TYPES, TrainingSettings, resolve
+from rftstudio.engine.training import shared_prefix
+from rftstudio.engine.training.grpo import StudioTrainer, configure
+from rftstudio.engine.types import Item
+from tests.engine.tiny import rows, tiny_model, tiny_tokenizer
+
+P, G, T = 3, 4, 7
+SETTINGS = TrainingSettings.read(
+    resolve("quick", {"steps": 1, "batch_size": P * G, "group_size": G, "max_completion_length": T, "temperature": 0.7})
+)
+TOLERANCE = 1e-4
+
+
+def trainer_pair(tmp: str, **changes: Any) -> tuple[GRPOTrainer, StudioTrainer]:
+    """Stock and ours, with the same weights and an adapter that does something."""
+    tokenizer = tiny_tokenizer()
+    prompts = lay_out(tokenizer, [Item.from_json(row) for row in rows(8, shots=2)])
+    dataset = Dataset.from_dict({"prompt": [p.item.id for p in prompts], "row": list(range(len(prompts)))})
+    pair = []
+    for ours in (False, True):
+        common = {
+            "model": tiny_model(**changes),
+            "args": configure(SETTINGS, output_dir=tmp, seed=3, on_cpu=True),
+            "processing_class": tokenizer,
+            "train_dataset": dataset,
+            "peft_config": LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM"),
+        }
+        if ours:
+            sampler = Sampler(None, stop=[2], pad=2)
+            trainer = StudioTrainer(prompts=prompts, sampler=sampler, rewarder=lambda p, c: [], **common)
+            sampler.model = trainer.model
+        else:
+            trainer = GRPOTrainer(reward_funcs=lambda completions, **_: [0.0] * len(completions), **common)
+        generator = torch.Generator().manual_seed(5)
+        for name, parameter in trainer.model.named_parameters():
+            if "lora_B" in name:
+                parameter.data.normal_(0, 0.1, generator=generator)
+        trainer.current_gradient_accumulation_steps = 1
+        trainer.model.train()
+        pair.append(trainer)
+    return pair[0], pair[1]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[GRPOTrainer, StudioTrainer]:
+    return trainer_pair(str(tmp_path_factory.mktemp("trainer")))
+
+
+def batch(*, seed: int = 0, groups: int = P, longest: int = T, prefix: int = 6) -> dict[str, Any]:
+    """What TRL hands to its loss: unequal lengths, padding on both sides, beginnings in common."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def some(count: int) -> list[int]:
+        return torch.randint(3, 40, (count,), generator=generator).tolist()
+
+    shared = some(prefix)
+    prompts, completions = [], []
+    for group in range(groups):
+        prompt = shared + some(2 + 3 * group)
+        begun = some(2)
+        for index in range(G):
+            prompts.append(prompt)
+            length = 1 + int(torch.randint(0, longest, (), generator=generator))
+            completions.append((begun + some(longest) if index % 2 else some(longest))[:length])
+    completions[1] = list(completions[0])  # two of a kind
+    width, tall = max(map(len, prompts)), max(map(len, completions))
+    size = len(prompts)
+    made: dict[str, Any] = {
+        "prompt_ids": torch.tensor([[2] * (width - len(row)) + row for row in prompts]),
+        "prompt_mask": torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in prompts]),
+        "completion_ids": torch.tensor([row + [2] * (tall - len(row)) for row in completions]),
+        "completion_mask": torch.tensor([[1] * len(row) + [0] * (tall - len(row)) for row in completions]),
+        "advantages": torch.randn(size, generator=generator),
+    }
+    made["num_items_in_batch"] = made["completion_mask"].sum()
+    shuffled = torch.randperm(size, generator=generator)
+    return {key: value[shuffled] if value.ndim else value for key, value in made.items()}
+
+
+def with_logps(stock: GRPOTrainer, inputs: dict[str, Any], *, old: bool, ref: bool) -> dict[str, Any]:
+    """Log-probabilities of an earlier policy, and of the reference, near those of now."""
+    ids = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], 1)
+    mask = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], 1)
+    with torch.no_grad():
+        now = stock._get_per_token_logps_and_entropies(stock.model, ids, mask, inputs["completion_ids"].size(1))[0]
+    generator = torch.Generator().manual_seed(9)
+    names = (["old_per_token_logps"] if old else []) + (["ref_per_token_logps"] if ref else [])
+    return {**inputs, **{name: now + 0.3 * torch.randn(now.shape, generator=generator) for name in names}}
+
+
+def loss_and_gradient(trainer: GRPOTrainer, *batches: dict[str, Any]) -> tuple[float, torch.Tensor]:
+    trainer.model.zero_grad()
+    total = 0.0
+    for inputs in batches:
+        loss = trainer.compute_loss(trainer.model, dict(inputs))
+        loss.backward()
+        total += float(loss.detach())
+    grads = [parameter.grad for parameter in trainer.model.parameters() if parameter.requires_grad]
+    assert all(grad is not None for grad in grads)
+    return total, torch.cat([grad.flatten() for grad in grads])
+
+
+def check(pair: tuple[GRPOTrainer, StudioTrainer], *batches: dict[str, Any]) -> None:
+    (stock_loss, stock_grad), (our_loss, our_grad) = (loss_and_gradient(trainer, *batches) for trainer in pair)
+    scale = max(abs(stock_loss), float(stock_grad.norm()))
+    assert abs(our_loss - stock_loss) <= TOLERANCE * scale
+    assert float((our_grad - stock_grad).norm()) <= TOLERANCE * float(stock_grad.norm())
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.1])
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize("loss_type", [name for name, _ in LOSS_TYPES])
+def test_every_loss(
+    pair: tuple[GRPOTrainer, StudioTrainer], monkeypatch: pytest.MonkeyPatch, loss_type: str, old: bool, beta: float
+) -> None:
+    for trainer in pair:
+        monkeypatch.setattr(trainer, "loss_type", loss_type)
+        monkeypatch.setattr(trainer, "beta", beta)
+    check(pair, with_logps(pair[0], batch(), old=old, ref=beta > 0))
+
+
+@pytest.mark.parametrize("max_nodes", [1, 30, 60, 10_000])
+@pytest.mark.parametrize("loss_type", [name for name, _ in LOSS_TYPES])
+def test_however_the_batch_is_split(
+    pair: tuple[GRPOTrainer, StudioTrainer], monkeypatch: pytest.MonkeyPatch, loss_type: str, max_nodes: int
+) -> None:
+    real = shared_prefix.plan
+    monkeypatch.setattr(shared_prefix, "plan", lambda rows, **_: real(rows, max_nodes=max_nodes))
+    for trainer in pair:
+        monkeypatch.setattr(trainer, "loss_type", loss_type)
+    check(pair, batch(seed=1))
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.1])
+@pytest.mark.parametrize("loss_type", [name for name, _ in LOSS_TYPES])
+def test_groups_without_advantage_are_left_out_but_counted(
+    pair: tuple[GRPOTrainer, StudioTrainer], monkeypatch: pytest.MonkeyPatch, loss_type: str, beta: float
+) -> None:
+    for trainer in pair:
+        monkeypatch.setattr(trainer, "loss_type", loss_type)
+        monkeypatch.setattr(trainer, "beta", beta)
+    inputs = with_logps(pair[0], batch(seed=2), old=False, ref=beta > 0)
+    inputs["advantages"][inputs["prompt_mask"].sum(1) == inputs["prompt_mask"].sum(1).max()] = 0.0
+    inputs["advantages"][0] = 0.0
+    seen: list[int] = []
+    real = shared_prefix.logps
+
+    def logps(model: Any, packed: Any, **arguments: Any) -> Any:
+        seen.extend(packed.members)
+        return real(model, packed, **arguments)
+
+    monkeypatch.setattr(shared_prefix, "logps", logps)
+    check(pair, inputs)
+    assert len(seen) == (P * G if beta else int((inputs["advantages"] != 0).sum()))
+
+
+@pytest.mark.parametrize("loss_type", [name for name, _ in LOSS_TYPES])
+def test_truncated_completions_masked(
+    pair: tuple[GRPOTrainer, StudioTrainer], monkeypatch: pytest.MonkeyPatch, loss_type: str
+) -> None:
+    for trainer in pair:
+        monkeypatch.setattr(trainer, "loss_type", loss_type)
+    inputs = batch(seed=3)
+    inputs["completion_mask"][[0, 5, 6]] = 0
+    inputs["num_items_in_batch"] = inputs["completion_mask"].sum()
+    check(pair, inputs)
+
+
+@pytest.mark.parametrize("loss_type", [name for name, _ in LOSS_TYPES])
+def test_gradient_accumulation(
+    pair: tuple[GRPOTrainer, StudioTrainer], monkeypatch: pytest.MonkeyPatch, loss_type: str
+) -> None:
+    for trainer in pair:
+        monkeypatch.setattr(trainer, "loss_type", loss_type)
+        monkeypatch.setattr(trainer, "current_gradient_accumulation_steps", 2)
+        monkeypatch.setattr(trainer.args, "steps_per_generation", 2)
+    whole = batch(seed=4, groups=4)
+    halves = [{k: v[part] if v.ndim else v for k, v in whole.items()} for part in (slice(0, 8), slice(8, 16))]
+    check(pair, *halves)
+
+
+def test_nothing_to_learn_leaves_zero_gradients(pair: tuple[GRPOTrainer, StudioTrainer]) -> None:
+    inputs = batch(seed=5)
+    inputs["advantages"].zero_()
+    for trainer in pair:
+        loss, gradient = loss_and_gradient(trainer, inputs)
+        assert loss == 0.0
+        assert not gradient.any()
+
+
+def test_log_probabilities_and_entropies(pair: tuple[GRPOTrainer, StudioTrainer]) -> None:
+    inputs = batch(seed=6)
+    ids = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], 1)
+    mask = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], 1)
+    keep = inputs["completion_ids"].size(1)
+    with torch.no_grad():
+        found = [t._get_per_token_logps_and_entropies(t.model, ids, mask, keep, compute_entropy=True) for t in pair]
+    wanted = inputs["completion_mask"].bool()
+    for stock, ours in zip(found[0][:2], found[1][:2], strict=True):
+        assert torch.allclose(stock[wanted], ours[wanted], atol=1e-5)
+
+
+def test_adapter_off_is_the_reference(pair: tuple[GRPOTrainer, StudioTrainer]) -> None:
+    inputs = batch(seed=7)
+    ids = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], 1)
+    mask = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], 1)
+    keep = inputs["completion_ids"].size(1)
+    results = []
+    for trainer in pair:
+        with torch.no_grad(), trainer.model.disable_adapter():
+            results.append(trainer._get_per_token_logps_and_entropies(trainer.model, ids, mask, keep)[0])
+    wanted = inputs["completion_mask"].bool()
+    assert torch.allclose(results[0][wanted], results[1][wanted], atol=1e-5)
+    with torch.no_grad():
+        on = pair[1]._get_per_token_logps_and_entropies(pair[1].model, ids, mask, keep)[0]
+    assert not torch.allclose(results[1][wanted], on[wanted], atol=1e-3)
+
+
+@pytest.mark.parametrize("scale", ["group", "batch", "none"])
+def test_advantages_with_missing_scores(
+    pair: tuple[GRPOTrainer, StudioTrainer], monkeypatch: pytest.MonkeyPatch, scale: str
+) -> None:
+    """The same completions and rewards give the same advantages; no score counts for nothing."""
+    rewards = [1.0, 0.0, None, 0.5, 0.2, 0.2, 0.2, 0.2, None, None, 0.3, None]
+    completions = [Completion([5 + i, 6, 2], [-1.0] * 3, [1.0] * 3, truncated=False) for i in range(P * G)]
+    stock, ours = pair
+    inputs = [{"prompt": "x", "row": i // G} for i in range(P * G)]
+    tokens = [ours.prompts[row["row"]].tokens for row in inputs]
+
+    def generate(*_: Any, **__: Any) -> tuple[list[list[int]], None]:
+        return [completion.tokens for completion in completions], None
+
+    monkeypatch.setattr(stock, "_tokenize_prompts", lambda prompts: (tokens, None, {}))
+    monkeypatch.setattr(stock, "_generate_single_turn", generate)
+    monkeypatch.setattr(stock, "reward_funcs", [lambda completions, **_: rewards])
+    groups = [completions[i : i + G] for i in range(0, P * G, G)]
+    monkeypatch.setattr(ours.sampler, "sample", lambda *_, **__: groups)
+    monkeypatch.setattr(ours, "rewarder", lambda prompts, completions: rewards)
+    for trainer in pair:
+        monkeypatch.setattr(trainer, "scale_rewards", scale)
+    theirs, mine = (trainer._generate_and_score_completions(inputs)["advantages"] for trainer in pair)
+    assert torch.allclose(theirs, mine, atol=2e-3)
+    assert not mine[[2, *range(4, 12)]].any()
+    assert mine[0] > 0 > mine[1]
+    assert ours.batch.discards == ["", "", "no score", ""] + ["no spread"] * 4 + [
+        "no score",
+        "no score",
+        "no spread",
+        "no score",
+    ]
+    assert int(theirs.shape[0]) == P * G
