@@ -69,17 +69,18 @@ def _install(extras: Sequence[str]) -> None:
     packages = requirements(extras)
     pip = [PYTHON, "-m", "pip", "install", "--progress-bar=off", "--constraint", str(LOCK), *packages]
     uv = [PYTHON, "-m", "uv", "pip", "install", "--python", PYTHON, *options, "--constraint", str(LOCK), *packages]
-    attempts = [("Packages", [*uv, *build]) for build in torch_builds(links)]
+    attempts = [[*uv, *build] for build in torch_builds(links)]
     try:
         pin = re.findall(r"^uv==\S+", LOCK.read_text(), re.MULTILINE)
         step("Installer", [PYTHON, "-m", "pip", "install", "--quiet", *pin])
     except Refusal:
         attempts = []
-    for title, command in attempts:
+    for number, command in enumerate(attempts, start=1):
         with contextlib.suppress(Refusal):
-            step(title, command, env)
+            step("Packages", command, env)
             return
-        say("  Another way: PyTorch's full build may come with CUDA, some 3 GB to download and 8 GB on disk")
+        if number < len(attempts):
+            say("  No CPU build of PyTorch there. The full one comes with CUDA: some 3 GB to download, 8 GB on disk")
     try:
         step("Packages, with pip", pip, env)
     except Refusal as refusal:
@@ -91,7 +92,9 @@ def requirements(extras: Sequence[str]) -> list[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     found = list(project["dependencies"])
     for extra in extras:
-        found += project["optional-dependencies"][extra]
+        for requirement in project["optional-dependencies"][extra]:
+            own = re.fullmatch(rf"{project['name']}\[(\w+)\]", requirement)  # an extra that contains another
+            found += project["optional-dependencies"][own[1]] if own else [requirement]
     return found
 
 

@@ -23,11 +23,14 @@ def test_pytorch_is_left_to_the_machine():
 
 
 def test_direct_dependencies_are_pinned_alike():
-    for requirement in requirements(["dev", "postgres"]):
-        if requirement.startswith("rftstudio["):
-            continue
+    for requirement in requirements(["dev"]):
         name, version = re.sub(r"\[.*?\]", "", requirement).split("==")
         assert PINS[normal(name)] == version, f"run ./studio lock: {requirement} is not in requirements.lock"
+
+
+def test_dev_brings_postgres_along():
+    assert [row for row in requirements(["dev"]) if row.startswith("psycopg[")]
+    assert not [row for row in requirements([]) if row.startswith(("psycopg[", "pytest"))]
 
 
 def test_version_is_said_once_over():
