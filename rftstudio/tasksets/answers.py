@@ -74,13 +74,13 @@ def check_options(answer_type: str, options: Mapping[str, Any]) -> None:
         if len(labels) < 2:
             raise SpecError("There are fewer than two choices.", path="choices", fix="Add the answers to choose from.")
         seen: dict[str, str] = {}
-        for label in labels:
-            key = normalise(label)
+        for index, label in enumerate(labels):
+            key, path = normalise(label), f"choices[{index}]"
             if not key:
-                raise SpecError("A choice is empty.", path="choices", fix="Write its label, or remove the row.")
+                raise SpecError("A choice is empty.", path=path, fix="Write its label, or remove the row.")
             if key in seen:
                 same = f"{quote(seen[key])} and {quote(label)} are the same choice."
-                raise SpecError(same, path="choices", fix="Capitals, spaces and punctuation do not count: keep one.")
+                raise SpecError(same, path=path, fix="Capitals, spaces and punctuation do not count: keep one.")
             seen[key] = label
     elif answer_type == "json" and options.get("schema"):
         _validator(_canonical(options["schema"]))

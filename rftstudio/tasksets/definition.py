@@ -76,14 +76,14 @@ def field_name(label: str, taken: Iterable[str] = ()) -> str:
     return unique
 
 
-def check_field_name(name: str) -> None:
+def check_field_name(name: str, *, path: str = "input_fields") -> None:
     """Raises `SpecError` where a name cannot stand in {{ item.name }}."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,39}", name) or keyword.iskeyword(name):
         fix = "Use letters, digits and underscores, starting with a letter, such as patient_age."
-        raise SpecError(f"“{name[:40]}” cannot be a field's name.", path="input_fields", fix=fix)
+        raise SpecError(f"“{name[:40]}” cannot be a field's name.", path=path, fix=fix)
     if name in RESERVED:
         fix = f"Choose another; these are taken: {', '.join(RESERVED)}."
-        raise SpecError(f"“{name}” has a meaning of its own.", path="input_fields", fix=fix)
+        raise SpecError(f"“{name}” has a meaning of its own.", path=path, fix=fix)
 
 
 def check_template(text: str, field_names: Sequence[str]) -> None:
@@ -140,11 +140,11 @@ def check_definition(definition: Definition) -> list[SpecError]:
     if len(names) > MAX_FIELDS:
         message = f"There are {len(names)} input fields; at most {MAX_FIELDS} fit."
         errors.append(SpecError(message, path="input_fields", fix="Remove some, or join them."))
-    for name in names:
-        attempt(check_field_name, name)
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        message = f"Two input fields are called “{name}”."
-        errors.append(SpecError(message, path="input_fields", fix="Rename one."))
+    for index, name in enumerate(names):
+        attempt(check_field_name, name, path=f"input_fields[{index}]")
+        if name in names[:index]:
+            message = f"Two input fields are called “{name}”."
+            errors.append(SpecError(message, path=f"input_fields[{index}]", fix="Rename one."))
     attempt(check_value, definition["input_fields"], path="input_fields")
     attempt(check_template, definition["prompt_template"], names)
     errors.extend(_example_errors(definition))

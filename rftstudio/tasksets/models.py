@@ -114,7 +114,9 @@ class TaskItemQuerySet(models.QuerySet["TaskItem"]):
         return self.filter(deleted_at=None)
 
     def deleted(self) -> "TaskItemQuerySet":
-        return self.exclude(deleted_at=None)
+        """What somebody deleted; not the rows of an import that is still being saved, which are hidden the same way."""
+        whole = models.Q(source_import=None) | models.Q(source_import__status=ItemImport.Status.SAVED)
+        return self.filter(whole, deleted_at__isnull=False)
 
     def without_split(self) -> "TaskItemQuerySet":
         return self.filter(split="")
@@ -240,6 +242,7 @@ class ItemImport(models.Model):
     done = models.PositiveIntegerField(default=0)
     report = models.JSONField(default=dict)  # {"good": n, "bad": n, "problems": [{row, column, message, fix}]}
     error = models.TextField(blank=True)
+    worker = models.CharField(max_length=16, blank=True)  # nonce of whoever works on it; empty while it waits
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)  # the last sign of life of a check or a save

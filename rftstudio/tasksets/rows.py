@@ -4,8 +4,8 @@ Whatever a model sees or a grader reads comes through here, so that the preview 
 comparison cannot differ.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading.failure import FieldError, NoScore
@@ -15,6 +15,7 @@ from rftstudio.tasksets.answers import shown_answer
 from rftstudio.tasksets.definition import Definition, default_template, definition_of
 from rftstudio.tasksets.models import TaskItem, TaskSet, TaskSetVersion, VersionItem
 
+AnyRow = TypeVar("AnyRow", TaskItem, VersionItem, TaskItem | VersionItem)
 _NO_SAMPLE = Sample("")
 
 
@@ -72,10 +73,22 @@ def to_items(version: TaskSetVersion, rows: Iterable[VersionItem]) -> list[Item]
     return [_item(version.definition, row, opening=opening) for row in rows]
 
 
+def to_conversations(definition: Definition, rows: Iterable[AnyRow]) -> Iterator[tuple[AnyRow, tuple[Message, ...]]]:
+    """Each row with its messages, lazily. One whose prompt cannot be filled in has its fields' prompt left out."""
+    opening = _opening(definition)
+    for row in rows:
+        try:
+            yield row, _item(definition, row, opening=opening).messages
+        except SpecError:
+            yield row, tuple(opening)
+
+
 def _item(definition: Definition, row: TaskItem | VersionItem, *, opening: Sequence[Message] | None = None) -> Item:
     if row.messages:
         messages = tuple(Message(message["role"], message["content"]) for message in row.messages)
     else:
         start = _opening(definition) if opening is None else opening
         messages = (*start, Message("user", render_prompt(definition, row.fields)))
-    return Item(row.key, messages, {**row.fields, "reference_answer": row.reference_answer})
+    # A field that was added after the item was written is empty, not unknown, to a grader.
+    fields = {**{field["name"]: "" for field in definition["input_fields"]}, **row.fields}
+    return Item(row.key, messages, {**fields, "reference_answer": row.reference_answer})

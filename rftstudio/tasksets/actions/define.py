@@ -43,7 +43,7 @@ def create_taskset(
     }
     _refuse_wrong(definition)
     taskset = TaskSet(workspace=workspace, created_by=by, sample_slug=sample_slug)
-    _write(taskset, definition)
+    write_definition(taskset, definition)
     return taskset
 
 
@@ -55,7 +55,7 @@ def update_taskset(
     _refuse_wrong(definition)
     before = definition_of(taskset)
     renames = {old: new for old, new in (renames or {}).items() if old != new}
-    _write(taskset, definition)
+    write_definition(taskset, definition)
     if renames or any(before[part] != definition[part] for part in CONTENT if part != "instructions"):
         _follow(taskset, definition, renames)
     return taskset
@@ -84,7 +84,8 @@ def _refuse_wrong(definition: Definition) -> None:
         raise errors[0]
 
 
-def _write(taskset: TaskSet, definition: Definition) -> None:
+def write_definition(taskset: TaskSet, definition: Definition) -> None:
+    """Save a checked definition. Does not bring the items in step."""
     for column in COLUMNS:
         setattr(taskset, column, definition[column])
     taskset.save()

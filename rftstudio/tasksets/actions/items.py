@@ -160,8 +160,7 @@ def delete_items(*, taskset: TaskSet, items: TaskItemQuerySet, by: User | None) 
 
 def restore_items(*, taskset: TaskSet, items: TaskItemQuerySet, by: User | None) -> int:
     """Put deleted items back, but none of an import that never ended. Returns how many."""
-    unfinished = taskset.imports.exclude(status=ItemImport.Status.SAVED)
-    wanted = taskset.items.deleted().filter(pk__in=items.values("pk")).exclude(source_import__in=unfinished)
+    wanted = taskset.items.deleted().filter(pk__in=items.values("pk"))
     count = taskset.items.filter(pk__in=wanted.values("pk")).update(deleted_at=None)
     touch(taskset)
     return count

@@ -1,6 +1,7 @@
 """Deal out the splits, and freeze the draft as the next numbered version."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django.db import transaction
 
@@ -15,6 +16,34 @@ from rftstudio.tasksets.models import Split, TaskItem, TaskSet, TaskSetVersion, 
 from rftstudio.tasksets.splits import Card, deal
 
 BATCH = 1000
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What publishing now would freeze. dealt: items that would get their split by it."""
+
+    findings: list[Finding]
+    counts: dict[str, int]
+    total: int
+    dealt: int
+
+    @property
+    def errors(self) -> list[Finding]:
+        return [finding for finding in self.findings if finding.is_error]
+
+    @property
+    def warnings(self) -> list[Finding]:
+        return [finding for finding in self.findings if not finding.is_error]
+
+
+def inspect_draft(taskset: TaskSet) -> Draft:
+    """Looks at the draft as `publish_version` would, and changes nothing."""
+    definition = definition_of(taskset)
+    items = [derive(item, definition) for item in taskset.items.live()]
+    dealt = _proposal(items)
+    for item in items:
+        item.split = dealt.get(item.key, item.split)
+    return Draft(publish_findings(definition, items), _counts(items), len(items), len(dealt))
 
 
 def propose_splits(*, taskset: TaskSet) -> int:
@@ -45,7 +74,7 @@ def publish_version(*, taskset: TaskSet, by: User | None, note: str = "") -> Tas
         number=latest.number + 1 if latest else 1,
         content_hash=content_hash,
         definition=definition,
-        counts={split: sum(item.split == split for item in items) for split in Split.values},
+        counts=_counts(items),
         note=note,
         published_by=by,
     )
@@ -72,9 +101,9 @@ def publish_version(*, taskset: TaskSet, by: User | None, note: str = "") -> Tas
 
 def _deal_out(taskset: TaskSet, items: Sequence[TaskItem]) -> int:
     """Deal splits to the rows given (all live ones) and save them; the objects are changed too."""
-    if all(item.split for item in items):
+    dealt = _proposal(items)
+    if not dealt:
         return 0
-    dealt = deal(Card(item.key, item.split, strata(item), _group(item)) for item in items)
     by_split: dict[str, list[int]] = {}
     for item in items:
         if item.key in dealt:
@@ -86,6 +115,17 @@ def _deal_out(taskset: TaskSet, items: Sequence[TaskItem]) -> int:
                 taskset.items.filter(pk__in=pks[start : start + BATCH], split="").update(split=split)
     touch(taskset)
     return len(dealt)
+
+
+def _proposal(items: Sequence[TaskItem]) -> dict[str, str]:
+    """Key → split of the items that have none."""
+    if all(item.split for item in items):
+        return {}
+    return deal(Card(item.key, item.split, strata(item), _group(item)) for item in items)
+
+
+def _counts(items: Sequence[TaskItem]) -> dict[str, int]:
+    return {split: sum(item.split == split for item in items) for split in Split.values}
 
 
 def strata(item: TaskItem) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""Pages of task sets: define, fill, import, publish."""
