@@ -46,8 +46,28 @@ class Side:
         return counts
 
     @property
+    def columns(self) -> list[tuple[int, int, int, str]]:
+        """The bars to draw on a 200 by 60 field: (x, top, height, words)."""
+        bars = self.bars
+        tallest = max(*bars, 1)
+        heights = [max(2, round(56 * count / tallest)) if count else 0 for count in bars]
+        return [
+            (20 * place + 1, 60 - height, height, f"{count} from {place / BINS:.1f} to {(place + 1) / BINS:.1f}")
+            for place, (count, height) in enumerate(zip(bars, heights, strict=True))
+        ]
+
+    @property
+    def in_words(self) -> str:
+        """The bars for somebody who does not see them."""
+        return "; ".join(words for *_, words in self.columns if not words.startswith("0 ")) or "none"
+
+    @property
     def odd_shown(self) -> list[Marked]:
         return self.odd[:_SHOWN]
+
+    @property
+    def odd_more(self) -> int:
+        return len(self.odd) - _SHOWN
 
 
 @dataclass
@@ -82,7 +102,7 @@ class Trial:
 
 
 def try_on_items(taskset: TaskSet, spec: Spec) -> Trial:
-    """Grade up to 200 items, right and wrong answers, for a few seconds at most. Raises `SpecError` for a bad prompt."""
+    """Grade up to 200 items, right and wrong answers, for a few seconds at most. Raises `SpecError`."""
     started = monotonic()
     rows = spread(taskset, MAX_ITEMS)
     definition = definition_of(taskset)

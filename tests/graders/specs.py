@@ -75,7 +75,10 @@ ODD: dict[str, dict[str, Any]] = {
         "choices": ["[1, 2]", "two\nlines", " edged ", "plain"],
         "synonyms": {"[1, 2]": ["one = two", "a, b", "c|d"], "plain": [], " edged ": ["x"]},
     },
-    "names with commas": {"type": "set_match", "synonyms": {"2,4-D": ["2,4-dichlorophenoxyacetic acid"], "x": ["y, z", "w"]}},
+    "names with commas": {
+        "type": "set_match",
+        "synonyms": {"2,4-D": ["2,4-dichlorophenoxyacetic acid"], "x": ["y, z", "w"]},
+    },
     "numbers at the edges": {"type": "number", "tolerance": 1e-9, "band": 1234567.25},
     "text that is kept exactly": {
         "type": "string_check",

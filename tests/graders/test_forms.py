@@ -32,7 +32,7 @@ class Inputs(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list) -> None:
         found = dict(attrs)
         if tag == "input" and (found.get("type") not in ("checkbox", "radio", "submit") or "checked" in found):
-            self.sent[found["name"]] = found.get("value") or ""
+            self.sent[found["name"]] = found.get("value") or ("on" if "checked" in found else "")
         elif tag == "textarea":
             self._area = found["name"]
             self.sent[self._area] = ""

@@ -112,16 +112,19 @@ class AnswerForm(KindForm):
     )
     reference = TemplateField(
         label="Compared with",
-        help_text="Usually the item's reference answer, {{ item.reference_answer }}. Another column: {{ item.column }}.",
+        help_text="Usually the item's reference answer, {{ item.reference_answer }}. A column: {{ item.column }}.",
     )
 
     @property
+    def usual_input(self) -> bool:
+        """Whether the whole answer is marked, so that the template needs no attention."""
+        return self["input"].data == "{{ sample.output_text }}" and not self["input"].errors
+
+    @property
     def usual(self) -> bool:
-        """Whether answer and reference are compared whole, so that the two templates need no attention."""
-        usual = ("{{ sample.output_text }}", "{{ item.reference_answer }}")
-        return (self["input"].data, self["reference"].data) == usual and not (
-            self["input"].errors or self["reference"].errors
-        )
+        """Whether the whole answer is compared with the reference answer."""
+        usual = self["reference"].data == "{{ item.reference_answer }}" and not self["reference"].errors
+        return usual and self.usual_input
 
 
 def joined(path: str, name: str) -> str:

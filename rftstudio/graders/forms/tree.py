@@ -11,6 +11,7 @@ from typing import Any
 from rftstudio.engine.errors import SpecError
 from rftstudio.graders.forms import FORMS, OtherForm
 from rftstudio.graders.forms.kind import KindForm, SpecForm, Texts
+from rftstudio.graders.words import describe
 
 ROOT = "g"
 MAX_DEPTH = 4
@@ -45,6 +46,11 @@ class Row:
     def share(self) -> str:
         """The weight as a share of all rows' weights, "" where there are no weights."""
         return str(self.values.get("_share", ""))
+
+    @property
+    def words(self) -> str:
+        """What the grader in it does, in a clause."""
+        return describe(self.node.spec)
 
     @property
     def wrong(self) -> bool:

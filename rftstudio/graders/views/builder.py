@@ -1,0 +1,137 @@
+"""The builder: a form for the grader, an answer to try it on beside it. Works without scripts; htmx swaps its parts."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST
+from django_htmx.http import HttpResponseClientRedirect
+
+from rftstudio.accounts.access import Action, fetch, may
+from rftstudio.engine.errors import SpecError
+from rftstudio.graders import actions
+from rftstudio.graders.checking import check_references
+from rftstudio.graders.forms import FORMS
+from rftstudio.graders.models import Grader
+from rftstudio.graders.trial import try_on_items
+from rftstudio.graders.tryout import Tryout
+from rftstudio.graders.workbench import Workbench
+
+PAGE = "graders/builder.html"
+ITEM_MOVES = [("previous", "‹", "Previous item"), ("next", "›", "Next item"), ("random", "⤨", "Any item")]
+ANSWER_FILLS = [("reference", "Right answer"), ("other", "Another item’s answer"), ("empty", "Nothing")]
+WRONG_LABEL = ("wrong", "A wrong label")
+GRADERS = Grader.objects.select_related("taskset__workspace")
+
+
+@require_http_methods(["GET", "POST"])
+def builder(request: HttpRequest, pk: int) -> HttpResponse:
+    """GET shows the draft. POST presses one of the form's buttons (`op`): it may save, publish, or change the form."""
+    grader = fetch(request, GRADERS, Action.EDIT if request.method == "POST" else Action.VIEW, pk=pk)
+    if request.method == "GET":
+        return _page(request, Workbench.stored(grader, request.GET))
+    bench = Workbench.typed(grader, request.POST.dict())
+    word = request.POST.get("op", "")
+    if word in ("save", "publish"):
+        return _save(request, bench, publish=word == "publish")
+    if word == "apply_json":
+        bench.apply_json(bench.texts.get("json", ""))
+    else:
+        bench.apply(word)
+    return _page(request, bench, "#changed", status=422 if bench.json_error else 200)
+
+
+@require_POST
+def live(request: HttpRequest, pk: int) -> HttpResponse:
+    """The score of the typed answer by the typed grader. `op` may move to another item or fill in an answer."""
+    bench = Workbench.typed(fetch(request, GRADERS, pk=pk), request.POST.dict())
+    tryout = Tryout(bench)
+    verb, _, word = request.POST.get("op", "").partition(":")
+    if verb == "item":
+        tryout.move(word)
+    elif verb == "answer":
+        tryout.fill(word)
+    part = "#tried" if verb in ("item", "answer") else "#scored"
+    return _page(request, bench, part, tryout=tryout)
+
+
+@require_POST
+def trial(request: HttpRequest, pk: int) -> HttpResponse:
+    """The typed grader tried on the items' own reference answers, right ones and wrong ones."""
+    bench = Workbench.typed(fetch(request, GRADERS, pk=pk), request.POST.dict())
+    context: dict[str, Any] = {"trial_error": "" if bench.spec else "First correct what is marked in the form."}
+    if bench.spec:
+        try:
+            context["trial"] = try_on_items(bench.grader.taskset, bench.spec)
+        except SpecError as error:
+            context["trial_error"] = str(error)
+    return _page(request, bench, "#trial", **context)
+
+
+def _save(request: HttpRequest, bench: Workbench, *, publish: bool) -> HttpResponse:
+    grader = bench.grader
+    address = reverse("graders:builder", args=[grader.pk])
+    if bench.spec is None or bench.json_error:
+        return _page(request, bench, "#changed", status=422, failed="This is not saved yet. See the JSON below.")
+    try:
+        actions.save_draft(grader=grader, spec=bench.node.spec, by=request.user)
+    except SpecError as error:
+        return _page(request, bench, "#changed", status=422, failed=str(error))
+    if publish:
+        try:
+            version = actions.publish_grader(grader=grader, by=request.user, note=request.POST.get("note", ""))
+        except SpecError as error:
+            return _page(request, bench, "#changed", status=422, failed=str(error))
+        _say_published(request, grader, version.number)
+    elif request.htmx:
+        kept = {name: text for name, text in bench.texts.items() if name in ("item", "answer", "note")}
+        saved = Workbench.stored(grader, {})
+        saved.texts.update(kept)
+        return _page(request, saved, "#changed", saved=True)
+    else:
+        messages.success(request, "The draft is saved.")
+    item = bench.texts.get("item", "")
+    target = f"{address}?item={item}" if item.isdigit() else address
+    return HttpResponseClientRedirect(target) if request.htmx else redirect(target)
+
+
+def _say_published(request: HttpRequest, grader: Grader, number: int) -> None:
+    messages.success(request, f"Version {number} of “{grader.name}” is published. Trainings use it from now on.")
+    warn_of_references(request, grader)
+
+
+def warn_of_references(request: HttpRequest, grader: Grader) -> None:
+    """Say where a reference answer itself does not get full marks; it is allowed, and seldom meant."""
+    version = grader.latest_version
+    if version is not None:
+        spec = actions.check_spec(grader.taskset, version.spec)
+        if warning := check_references(grader.taskset, spec).warning:
+            messages.warning(request, f"{warning} “Try on the items” shows which.")
+
+
+def _page(request: HttpRequest, bench: Workbench, part: str = "", *, status: int = 200, **more: Any) -> HttpResponse:
+    """The whole page, or for htmx only the part that changed."""
+    taskset = bench.grader.taskset
+    context = {
+        "workspace": taskset.workspace,
+        "taskset": taskset,
+        "spine_step": "grader",
+        "grader": bench.grader,
+        "bench": bench,
+        "node": bench.node,
+        "kinds": [(kind, form.question) for kind, form in FORMS.items()],
+        "may_edit": may(request, taskset.workspace, Action.EDIT),
+        "n_graders": taskset.graders.active().count(),
+        "item_moves": ITEM_MOVES,
+        "answer_fills": [*ANSWER_FILLS, *([WRONG_LABEL] if taskset.choice_labels else [])],
+        **more,
+    }
+    if "trial" in more:
+        context["trial_sides"] = [
+            (more["trial"].right, "Right answers", "Right answers without full marks"),
+            (more["trial"].wrong, "Another item’s answers", "Wrong answers that are paid 0.5 or more"),
+        ]
+    context.setdefault("tryout", Tryout(bench))
+    return render(request, f"{PAGE}{part}" if request.htmx and part else PAGE, context, status=status)

@@ -1,0 +1,123 @@
+// The builder while one types: errors beside their fields, shares, names and JSON kept up with the form. The server
+// works all of it out and sends it with the score; without this script the same page works by its buttons.
+const form = document.getElementById("builder");
+let jsonTouched = false;
+
+const showErrors = (errors) => {
+  for (const line of form.querySelectorAll("p.field-error[id$='-error']")) {
+    if (line.id === "json-error") continue;
+    const id = line.id.slice(0, -"-error".length);
+    const text = errors[id] || "";
+    line.textContent = text;
+    line.hidden = !text;
+    const control = document.getElementById(id);
+    if (!control) continue;
+    control.classList.toggle("is-invalid", Boolean(text));
+    if (text) {
+      control.setAttribute("aria-invalid", "true");
+      control.setAttribute("aria-errormessage", line.id);
+      line.closest("details:not([open])")?.setAttribute("open", "");
+    } else {
+      control.removeAttribute("aria-invalid");
+      control.removeAttribute("aria-errormessage");
+    }
+  }
+};
+
+const showNames = (names) => {
+  for (const [prefix, list] of Object.entries(names)) {
+    const box = document.getElementById(`${prefix}-names-of`);
+    if (!box || [...box.querySelectorAll("[data-insert]")].map((chip) => chip.dataset.insert).join() === list.join()) continue;
+    box.replaceChildren(...list.flatMap((name) => {
+      const chip = Object.assign(document.createElement("button"), { type: "button", className: "name-chip", textContent: name });
+      chip.dataset.insert = name;
+      chip.dataset.into = `id_${prefix}-calculate_output`;
+      chip.setAttribute("aria-label", `Put ${name} into the formula`);
+      return [chip, " "];
+    }));
+  }
+};
+
+const showState = () => {
+  const holder = document.getElementById("live-state");
+  if (!holder) return;
+  const state = JSON.parse(holder.textContent);
+  showErrors(state.errors);
+  for (const [id, text] of Object.entries(state.above)) {
+    const line = document.getElementById(id);
+    if (line) { line.textContent = text; line.hidden = !text; }
+  }
+  for (const [id, text] of Object.entries(state.texts)) {
+    const place = document.getElementById(id);
+    if (place) place.textContent = text;
+  }
+  showNames(state.names);
+  const json = document.getElementById("json");
+  if (json && !jsonTouched && document.activeElement !== json) {
+    json.value = state.json;
+    document.getElementById("json-was").value = state.json_was;
+  }
+};
+
+// Folded parts stay as they were when the form is drawn anew; a part that holds an error opens.
+let open = new Map();
+const remember = () => {
+  open = new Map([...form.querySelectorAll("#marking details[id]")].map((part) => [part.id, part.open]));
+};
+const restore = () => {
+  for (const [id, was] of open) {
+    const part = document.getElementById(id);
+    if (part && was && !id.endsWith("-kinds")) part.open = true;
+  }
+  open = new Map();
+};
+
+if (form) {
+  form.addEventListener("input", (event) => {
+    if (event.target.id === "json") jsonTouched = true;
+  });
+  form.addEventListener("click", (event) => {
+    const chip = event.target.closest("[data-insert]");
+    if (chip) {
+      const field = document.getElementById(chip.dataset.into);
+      field.setRangeText(chip.dataset.insert, field.selectionStart, field.selectionEnd, "end");
+      field.focus();
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+    // The link of an error inside a folded part opens the part first.
+    const link = event.target.closest(".error-summary a");
+    const target = link && document.getElementById(link.hash.slice(1));
+    for (let part = target?.closest("details"); part; part = part.parentElement.closest("details")) part.open = true;
+    if (target) { event.preventDefault(); target.scrollIntoView({ block: "center" }); target.focus(); }
+  });
+  form.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target?.id === "marking") remember();
+  });
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.detail.target?.id === "marking" || event.detail.elt?.id === "marking") {
+      restore();
+      jsonTouched = !document.getElementById("json-error").hidden;
+      const summary = form.querySelector(".error-summary");
+      const next = form.querySelector("[data-focus]");
+      if (summary) summary.focus();
+      else if (next) { document.getElementById(next.dataset.focus)?.focus(); next.remove(); }
+    }
+    if (document.getElementById("live-state")) showState();
+  });
+  document.addEventListener("keydown", (event) => {
+    if ((event.ctrlKey || event.metaKey) && event.key === "s") {
+      const save = document.getElementById("save");
+      if (save) { event.preventDefault(); save.click(); }
+    }
+  });
+
+  let leaving = false;
+  form.addEventListener("submit", () => { leaving = true; setTimeout(() => { leaving = false; }, 2000); });
+  document.addEventListener("htmx:beforeRequest", () => { leaving = false; });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.xhr.getResponseHeader("HX-Redirect")) leaving = true;
+  });
+  window.addEventListener("beforeunload", (event) => {
+    if (!leaving && document.querySelector("#bar-status [data-unsaved]")) event.preventDefault();
+  });
+}
