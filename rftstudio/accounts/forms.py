@@ -42,7 +42,9 @@ class JoinForm(_NewPassword):
         return email
 
     def clean(self) -> None:
-        self._check_password(User(username=self.cleaned_data.get("email", ""), email=self.cleaned_data.get("email", "")))
+        self._check_password(
+            User(username=self.cleaned_data.get("email", ""), email=self.cleaned_data.get("email", ""))
+        )
 
 
 class ProfileForm(_NewPassword):

@@ -79,7 +79,9 @@ class Invitation(models.Model):
     """A link that lets whoever holds it join a workspace once, with the role named here."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="invitations")
-    email = models.EmailField("for whom", blank=True, help_text="Only a note to yourself: the link works for its holder.")
+    email = models.EmailField(
+        "for whom", blank=True, help_text="Only a note to yourself: the link works for its holder."
+    )
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.AUTHOR)
     token = models.CharField(max_length=64, unique=True, default=new_token)
     invited_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")

@@ -39,7 +39,7 @@ def is_checkbox(field: BoundField) -> bool:
 @register.filter
 def score(value: float | None) -> SafeString:
     """A score of 0..1 with two decimals and a bar; no score says so."""
-    if value is None:
+    if value is None or value == "":
         return format_html('<span class="score score-none">{}</span>', "no score")
     share = max(0, min(100, round(float(value) * 100)))
     return format_html(

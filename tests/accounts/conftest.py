@@ -1,0 +1,104 @@
+"""One workspace with something of everything in it, so that every address of the project can be asked for."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core import serializers
+from django.urls import URLPattern, reverse
+from django.utils import timezone
+
+from rftstudio.accounts.actions import invite
+from rftstudio.accounts.models import Role
+from rftstudio.evaluations.models import Comparison
+from rftstudio.registry.models import TunedModel
+from rftstudio.runs.models import Checkpoint, Run
+from rftstudio.tasksets.models import ItemImport
+from tests.factories import make_run
+
+ROOMS = ("accounts", "tasksets", "graders", "registry", "runs", "evaluations")
+
+
+class WholeProject:
+    """Knows an object for every address."""
+
+    # They answer a POST with a picture of what was sent and save nothing: anybody who may look may ask.
+    HARMLESS_POSTS = frozenset(
+        {
+            "tasksets:preview",
+            "tasksets:preview_new",
+            "tasksets:item_preview",
+            "tasksets:item_new_preview",
+            "graders:live",
+            "graders:trial",
+            "runs:outlook",
+        }
+    )
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.workspace = run.workspace
+        self.taskset = run.taskset_version.taskset
+        tuned = TunedModel.objects.create(
+            workspace=self.workspace, base_model=run.base_model, name="Tuned", path="/nowhere", adapter_hash="0" * 64
+        )
+        Run.objects.filter(pk=run.pk).update(status="succeeded", tuned_model=tuned)
+        Checkpoint.objects.create(run=run, step=1, path="checkpoints/step-1")
+        self.objects: dict[str, Any] = {
+            "tuned_model": tuned,
+            "base_model": run.base_model,
+            "comparison": Comparison.objects.create(workspace=self.workspace, run=run, finished_at=timezone.now()),
+            "import": ItemImport.objects.create(taskset=self.taskset, file_name="a.csv", path="a.csv", format="csv"),
+            "grader": run.grader_version.grader,
+            "item": self.taskset.items.first(),
+            "membership": self.workspace.memberships.get(role=Role.OWNER),
+            "invitation": invite(workspace=self.workspace, by=run.created_by, role=Role.AUTHOR),
+        }
+
+    def url(self, name: str, pattern: URLPattern) -> str:
+        """The address with ids that exist. A new kind of id fails here, so that it cannot be forgotten."""
+        known: dict[str, Callable[[], Any]] = {
+            "slug": lambda: self.workspace.slug,
+            "taskset_pk": lambda: self.taskset.pk,
+            "number": lambda: 1,
+            "step": lambda: 1,
+            "sample": lambda: "clinic-inbox",
+            "form": lambda: "csv",
+            "name": lambda: "log",
+            "pk": lambda: self._pk(name, str(pattern.pattern)),
+        }
+        names = pattern.pattern.converters or pattern.pattern.regex.groupindex
+        return reverse(name, kwargs={key: known[key]() for key in names})
+
+    def _pk(self, name: str, route: str) -> int:
+        first = route.lstrip("^").split("/")[0]
+        things = {
+            "members": "membership",
+            "open-invitations": "invitation",
+            "comparisons": "comparison",
+            "graders": "grader",
+            "models": "tuned_model",
+            "items": "item",
+            "imports": "import",
+            "w": "base_model",
+        }
+        if first == "tasksets":
+            return self.taskset.pk
+        if first == "runs":
+            return self.run.pk
+        return self.objects[things[first]].pk
+
+    def fingerprint(self) -> str:
+        """Changes when any row of ours changes."""
+        rows = [
+            row for room in ROOMS for model in apps.get_app_config(room).get_models() for row in model.objects.all()
+        ]
+        text = serializers.serialize("json", rows)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.fixture
+def whole_project(alice, workspace) -> WholeProject:
+    return WholeProject(make_run(workspace=workspace, by=alice))
