@@ -51,7 +51,7 @@ def stages(fast: bool, database: str) -> list[Stage]:
     if not fast:
         found += [
             Stage("the same on PostgreSQL", [*quick, *rooms], {**ONE_THREAD, "RFT_TEST_DATABASE_URL": database}),
-            Stage("browser tests", [*PYTEST, "-m", "browser"]),
+            Stage("browser tests", [*PYTEST, "-m", "browser"], {"DJANGO_ALLOW_ASYNC_UNSAFE": "true"}),
             Stage("slow and training tests", [*PYTEST, "-m", "(slow or training) and not browser"]),
         ]
     return found
@@ -62,7 +62,7 @@ def run_checks(arguments: Sequence[str]) -> int:
     make_environment("dev")
     given = [argument for argument in arguments if argument != "--fast"]
     env = {key: value for key, value in os.environ.items() if key not in OWN}
-    env |= {"PYTHONUNBUFFERED": "1", "DJANGO_ALLOW_ASYNC_UNSAFE": "true"}
+    env["PYTHONUNBUFFERED"] = "1"
     with tempfile.TemporaryDirectory(prefix="studio-test-") as scratch:
         env["DATA_DIR"] = scratch
         if given:

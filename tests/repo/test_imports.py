@@ -11,13 +11,12 @@ import pytest
 from rftstudio.command.terminal import ROOT
 
 PROBE = """
-import json, resource, sys
+import json, psutil, sys
 from rftstudio.wsgi import application
 from django.urls import get_resolver
 get_resolver().url_patterns
 heavy = {"torch", "transformers", "trl", "peft", "datasets"} & set(sys.modules)
-used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps({"heavy": sorted(heavy), "megabytes": used / (1024 if sys.platform == "linux" else 1024 * 1024)}))
+print(json.dumps({"heavy": sorted(heavy), "megabytes": psutil.Process().memory_info().rss / 1e6}))
 """
 
 
