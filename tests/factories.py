@@ -53,6 +53,14 @@ def make_taskset(
     return taskset
 
 
+def make_grader(*, taskset: TaskSet, by: User | None = None, published: bool = False, **changes: Any) -> Grader:
+    """A grader of a task set: the one that already works for its answer type, unless `spec` says otherwise."""
+    grader = create_grader(taskset=taskset, by=by, **changes)
+    if published:
+        publish_grader(grader=grader, by=by)
+    return grader
+
+
 def make_base_model(*, name: str = "Tiny", context_length: int = 2048) -> BaseModel:
     """A model directory that can be read and counted with (a token a byte), but not run: it has two weights."""
     directory = Path(django_settings.MODELS_DIR) / name.lower()
