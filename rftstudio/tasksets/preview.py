@@ -21,6 +21,22 @@ class Preview:
     place: int = 0
     count: int = 0
     key: str = ""
+    n_examples: int = 0
+
+    @property
+    def opening(self) -> list[dict[str, str]]:
+        """Instructions, where there are any."""
+        return self.messages[:1] if self.n_examples and self.messages[0]["role"] == "system" else []
+
+    @property
+    def examples(self) -> list[dict[str, str]]:
+        start = len(self.opening)
+        return self.messages[start : start + 2 * self.n_examples]
+
+    @property
+    def rest(self) -> list[dict[str, str]]:
+        """What comes after the worked examples: the item itself."""
+        return self.messages[len(self.opening) + 2 * self.n_examples :]
 
     @property
     def number(self) -> int:
@@ -70,4 +86,5 @@ def preview_item(
         rendered: tuple[Message, ...] = render_messages(definition, fields)
     except SpecError as error:
         return Preview(error=f"{error.message} {error.fix}".strip())
-    return Preview(messages=[message.to_json() for message in rendered])
+    shown = [message.to_json() for message in rendered]
+    return Preview(messages=shown, n_examples=len(definition["worked_examples"]))

@@ -66,7 +66,6 @@ class AnswerField(forms.Field):
     widget: AnswerWidget
 
     def __init__(self, answer_type: str, options: Mapping[str, Any], **kwargs: Any) -> None:
-        kwargs.setdefault("required", False)
         kwargs.setdefault("label", "Reference answer")
         compact = kwargs.pop("compact", False)
         kwargs.setdefault("help_text", HELP.get(answer_type, ""))
@@ -76,6 +75,9 @@ class AnswerField(forms.Field):
 
     def prepare_value(self, value: Any) -> Any:
         return value if isinstance(value, str) else answer_text(value, self.answer_type)
+
+    def validate(self, value: Any) -> None:
+        """A draft may lack the answer; the field is no optional one all the same, so the label does not say so."""
 
     def to_python(self, value: Any) -> Any:
         try:

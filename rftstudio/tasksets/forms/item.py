@@ -28,8 +28,17 @@ ROLES = (
 )
 
 
+class AskedField(forms.CharField):
+    """A field of the item. One of them must be filled in, which the form as a whole checks."""
+
+    def validate(self, value: str) -> None:
+        """Empty is fine for a single field."""
+
+
 class ItemForm(forms.Form):
     """Fields are made from the task set's input fields; `turns` are the rows of a conversation, where there is one."""
+
+    use_required_attribute = False
 
     def __init__(
         self, data: Mapping[str, Any] | None = None, *, definition: Definition, item: TaskItem | None = None
@@ -45,10 +54,9 @@ class ItemForm(forms.Form):
         self.is_conversation = len(self.turns) > 0
         if not self.is_conversation:
             for entry in definition["input_fields"]:
-                self.fields[f"field-{entry['name']}"] = forms.CharField(
+                self.fields[f"field-{entry['name']}"] = AskedField(
                     label=entry.get("label") or entry["name"],
                     help_text=entry.get("help", ""),
-                    required=False,
                     strip=False,
                     widget=forms.Textarea(attrs={"rows": 3 if len(definition["input_fields"]) < 3 else 2}),
                 )
@@ -93,8 +101,8 @@ class ItemForm(forms.Form):
     def typed_messages(self) -> list[dict[str, str]] | None:
         if not self.is_conversation:
             return None
-        rows = [{"role": row["role"], "content": row["content"].replace("\r\n", "\n")} for row in self.turns]
-        return [row for row in rows if row["content"].strip()]
+        rows = [{"role": row.get("role"), "content": row.get("content").replace("\r\n", "\n")} for row in self.turns]
+        return [row for row in rows if row.get("content").strip()]
 
     def clean(self) -> dict[str, Any]:
         for name in self.input_names:

@@ -21,7 +21,8 @@ class Row:
     errors: list[str] = field(default_factory=list)
     is_new: bool = False
 
-    def __getitem__(self, column: str) -> str:
+    def get(self, column: str) -> str:
+        """What was typed; empty where the row has no such input."""
         return self.values.get(column, "")
 
     def name(self, column: str) -> str:

@@ -103,14 +103,14 @@ class TaskSetForm(forms.Form):
 
     def _name_rows(self) -> None:
         """Every field row gets a uid that stays while its name changes, so that examples keep to it."""
-        used = {row["uid"] for row in self.field_rows}
+        used = {row.get("uid") for row in self.field_rows}
         number = 1
         for row in self.field_rows:
-            if not row["uid"]:
+            if not row.get("uid"):
                 while f"new-{number}" in used:
                     number += 1
                 row.values["uid"] = f"new-{number}"
-                used.add(row["uid"])
+                used.add(row.get("uid"))
 
     def _typed(self, name: str) -> str:
         value = self.data.get(self.add_prefix(name), "") if self.is_bound else self.initial.get(name, "")
@@ -124,9 +124,9 @@ class TaskSetForm(forms.Form):
     def names(self) -> dict[str, str]:
         """uid → field name, made from the label where none was typed."""
         found: dict[str, str] = {}
-        taken = [row["name"].strip() for row in self.field_rows.filled()]
+        taken = [row.get("name").strip() for row in self.field_rows.filled()]
         for row in self.field_rows.filled():
-            found[row["uid"]] = row["name"].strip() or field_name(row["label"], [*taken, *found.values()])
+            found[row.get("uid")] = row.get("name").strip() or field_name(row.get("label"), [*taken, *found.values()])
         return found
 
     def renames(self, before: Definition) -> dict[str, str]:
@@ -146,9 +146,9 @@ class TaskSetForm(forms.Form):
             "answer_options": options,
             "input_fields": [
                 {
-                    "name": names[row["uid"]],
-                    "label": row["label"].strip() or names[row["uid"]],
-                    "help": row["help"].strip(),
+                    "name": names[row.get("uid")],
+                    "label": row.get("label").strip() or names[row.get("uid")],
+                    "help": row.get("help").strip(),
                 }
                 for row in self.field_rows.filled()
             ],
@@ -160,7 +160,9 @@ class TaskSetForm(forms.Form):
         if self.chosen_type == "choice":
             rows = self.choice_rows.filled()
             return {
-                "choices": [{"label": row["label"].strip(), "description": row["description"].strip()} for row in rows]
+                "choices": [
+                    {"label": row.get("label").strip(), "description": row.get("description").strip()} for row in rows
+                ]
             }
         if self.chosen_type == "number":
             unit = self._typed("unit").strip()
@@ -173,10 +175,10 @@ class TaskSetForm(forms.Form):
         return {}
 
     def _example(self, row: Row, names: Mapping[str, str], options: Mapping[str, Any]) -> dict[str, Any]:
-        answer: Any = row["answer"].replace("\r\n", "\n")
+        answer: Any = row.get("answer").replace("\r\n", "\n")
         with suppress(SpecError):  # kept as typed, so that the preview shows it; `clean` says what is wrong
             answer = read_answer(answer, self.chosen_type, options)
-        fields = {name: row[f"f.{uid}"].replace("\r\n", "\n") for uid, name in names.items()}
+        fields = {name: row.get(f"f.{uid}").replace("\r\n", "\n") for uid, name in names.items()}
         return {"fields": fields, "reference_answer": answer}
 
     def clean(self) -> dict[str, Any]:
@@ -186,7 +188,7 @@ class TaskSetForm(forms.Form):
         for index, row in enumerate(self.example_rows.filled()):
             path = f"worked_examples[{index}]"
             try:
-                read_answer(row["answer"], self.chosen_type, definition["answer_options"], path=path)
+                read_answer(row.get("answer"), self.chosen_type, definition["answer_options"], path=path)
             except SpecError as error:
                 self._report(error)
         for found in check_definition(definition):
@@ -223,16 +225,18 @@ class TaskSetForm(forms.Form):
     def examples(self) -> list[dict[str, Any]]:
         """The example rows as the page shows them: an input a field, and the answer's widget."""
         definition = self.definition()
-        labels = {row["uid"]: row["label"].strip() or row["name"] or "Field" for row in self.field_rows.filled()}
+        labels = {
+            row.get("uid"): row.get("label").strip() or row.get("name") or "Field" for row in self.field_rows.filled()
+        }
         return [
             {
                 "row": row,
                 "inputs": [
-                    {"name": row.name(f"f.{uid}"), "label": labels[uid], "text": row[f"f.{uid}"]} for uid in labels
+                    {"name": row.name(f"f.{uid}"), "label": labels[uid], "text": row.get(f"f.{uid}")} for uid in labels
                 ],
                 "answer": render_answer(
                     row.name("answer"),
-                    row["answer"],
+                    row.get("answer"),
                     definition["answer_type"],
                     definition["answer_options"],
                     label=f"Answer of example {row.number}",
