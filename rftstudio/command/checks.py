@@ -41,7 +41,7 @@ def stages(fast: bool, database: str) -> list[Stage]:
         Stage("style", [PYTHON, "-m", "ruff", "check"]),
         Stage("formatting", [PYTHON, "-m", "ruff", "format", "--check"]),
         Stage("types", [PYTHON, "-m", "mypy"]),
-        Stage("imports", [f"{programs}/lint-imports", "--no-logo"]),
+        Stage("imports", [f"{programs}/lint-imports", "--no-logo", "--no-cache"]),
         Stage("template formatting", [f"{programs}/djade", "--check", *templates]),
         Stage("template lint", [PYTHON, "-m", "djlint", "--lint", "--quiet", "templates"]),
         Stage("migrations", [PYTHON, "manage.py", "makemigrations", "--check", "--dry-run"]),
