@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from rftstudio.accounts.access import Action, fetch, may
 from rftstudio.accounts.models import User
+from rftstudio.accounts.request import Request
 from rftstudio.engine.errors import EngineError, SpecError
 from rftstudio.evaluations import export, figures, words
 from rftstudio.evaluations.actions import compare_again, create_comparison, default_settings
@@ -31,7 +32,7 @@ COMPARISONS = Comparison.objects.select_related(
 
 
 @require_safe
-def comparison_list(request: HttpRequest, pk: int) -> HttpResponse:
+def comparison_list(request: Request, pk: int) -> HttpResponse:
     taskset = fetch(request, TaskSet.objects.select_related("workspace"), pk=pk)
     found = COMPARISONS.filter(run__taskset_version__taskset=taskset).order_by("-created_at", "-pk")
     runs = Run.objects.filter(taskset_version__taskset=taskset)
@@ -48,7 +49,7 @@ def comparison_list(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_safe
-def detail(request: HttpRequest, pk: int) -> HttpResponse:
+def detail(request: Request, pk: int) -> HttpResponse:
     comparison = fetch(request, COMPARISONS, pk=pk)
     context: dict[str, Any] = {
         "comparison": comparison,
@@ -70,7 +71,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
     return response
 
 
-def _unfinished(request: HttpRequest, comparison: Comparison, context: dict[str, Any]) -> HttpResponse:
+def _unfinished(request: Request, comparison: Comparison, context: dict[str, Any]) -> HttpResponse:
     """Waiting, running, failed or cancelled. A page that polls is told to load anew once there is more to see."""
     polled = request.htmx and request.htmx.target == "live"
     if polled and not comparison.is_open:
@@ -104,7 +105,7 @@ def _results(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _items(request: HttpRequest, comparison: Comparison) -> dict[str, Any]:
+def _items(request: Request, comparison: Comparison) -> dict[str, Any]:
     tags = [row["name"] for row in comparison.summary.get("tags", [])]
     form = ItemFilter(request.GET, tags=tags)
     page = Paginator(form.apply(comparison), PAGE).get_page(request.GET.get("page"))
@@ -118,7 +119,7 @@ def _items(request: HttpRequest, comparison: Comparison) -> dict[str, Any]:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def compare(request: HttpRequest, pk: int) -> HttpResponse:
+def compare(request: Request, pk: int) -> HttpResponse:
     runs = Run.objects.select_related("workspace", "taskset_version__taskset", "tuned_model", "base_model")
     run = fetch(request, runs, Action.EDIT, pk=pk)
     initial = {**default_settings(run), "seed": run.seed}
@@ -146,7 +147,7 @@ def _field_of(error: EngineError, form: ComparisonForm) -> str | None:
 
 
 @require_POST
-def again(request: HttpRequest, pk: int) -> HttpResponse:
+def again(request: Request, pk: int) -> HttpResponse:
     comparison = fetch(request, COMPARISONS, Action.EDIT, pk=pk)
     assert isinstance(request.user, User)
     try:
@@ -158,7 +159,7 @@ def again(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-def cancel(request: HttpRequest, pk: int) -> HttpResponse:
+def cancel(request: Request, pk: int) -> HttpResponse:
     comparison = fetch(request, COMPARISONS, Action.EDIT, pk=pk)
     assert isinstance(request.user, User)
     try:
@@ -169,7 +170,7 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_safe
-def answers(request: HttpRequest, pk: int, form: str) -> HttpResponse | StreamingHttpResponse:
+def answers(request: Request, pk: int, form: str) -> HttpResponse | StreamingHttpResponse:
     comparison = fetch(request, COMPARISONS, pk=pk)
     if not comparison.summary:
         raise Http404("This comparison has no answers to export yet.")

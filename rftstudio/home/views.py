@@ -2,13 +2,14 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from rftstudio.accounts.access import Action, fetch, may, visible
 from rftstudio.accounts.actions import create_workspace
 from rftstudio.accounts.models import User, Workspace
+from rftstudio.accounts.request import Request
 from rftstudio.engine.errors import SpecError
 from rftstudio.home import manual as book
 from rftstudio.home.samples import open_sample as open_sample_action
@@ -19,7 +20,7 @@ from rftstudio.tasksets.models import TaskSet
 
 
 @require_http_methods(["GET", "POST"])
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: Request) -> HttpResponse:
     """To the person's workspace; somebody who has none makes one here."""
     assert isinstance(request.user, User)
     first = visible(request, Workspace.objects.all()).first()
@@ -33,7 +34,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def workspace(request: HttpRequest, slug: str) -> HttpResponse:
+def workspace(request: Request, slug: str) -> HttpResponse:
     found = fetch(request, Workspace.objects.all(), slug=slug)
     tasksets = TaskSet.objects.for_workspace(found).active()[:60]
     cards = [{"taskset": taskset, "spine": spine_of(taskset)} for taskset in tasksets]
@@ -51,7 +52,7 @@ def workspace(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_POST
-def open_sample(request: HttpRequest, slug: str, sample: str) -> HttpResponse:
+def open_sample(request: Request, slug: str, sample: str) -> HttpResponse:
     found = fetch(request, Workspace.objects.all(), Action.EDIT, slug=slug)
     if sample not in {known.slug for known in shipped_samples()}:
         raise Http404("There is no such sample.")
@@ -65,7 +66,7 @@ def open_sample(request: HttpRequest, slug: str, sample: str) -> HttpResponse:
 
 @login_not_required
 @require_safe
-def manual(request: HttpRequest, page: str = "index") -> HttpResponse:
+def manual(request: Request, page: str = "index") -> HttpResponse:
     try:
         title, html = book.page(page)
     except book.NoSuchPage as error:

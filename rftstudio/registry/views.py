@@ -2,13 +2,14 @@
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.text import slugify
 from django.views.decorators.http import require_POST, require_safe
 
 from rftstudio.accounts.access import Action, fetch, may
 from rftstudio.accounts.models import Workspace
+from rftstudio.accounts.request import Request
 from rftstudio.registry import actions
 from rftstudio.registry.bundle import stream_bundle
 from rftstudio.registry.models import BaseModel, TunedModel
@@ -19,7 +20,7 @@ TUNED = TunedModel.objects.select_related("workspace", "base_model", "created_by
 
 
 @require_safe
-def model_list(request: HttpRequest, slug: str) -> HttpResponse:
+def model_list(request: Request, slug: str) -> HttpResponse:
     workspace = fetch(request, Workspace.objects.all(), slug=slug)
     context = {
         "workspace": workspace,
@@ -31,14 +32,14 @@ def model_list(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_safe
-def tuned(request: HttpRequest, pk: int) -> HttpResponse:
+def tuned(request: Request, pk: int) -> HttpResponse:
     model = fetch(request, TUNED, pk=pk)
     context = {"workspace": model.workspace, "model": model, "lineage": model.lineage, "is_here": model.is_here}
     return render(request, "registry/tuned.html", context)
 
 
 @require_safe
-def download(request: HttpRequest, pk: int) -> StreamingHttpResponse:
+def download(request: Request, pk: int) -> StreamingHttpResponse:
     """The adapter with a note on how to use it, as a zip that is never whole in memory."""
     model = fetch(request, TUNED, pk=pk)
     if not model.is_here:
@@ -49,7 +50,7 @@ def download(request: HttpRequest, pk: int) -> StreamingHttpResponse:
 
 
 @require_POST
-def time_again(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+def time_again(request: Request, slug: str, pk: int) -> HttpResponse:
     """Measure a base model anew, say after the machine has changed."""
     workspace = fetch(request, Workspace.objects.all(), Action.MANAGE, slug=slug)
     model = get_object_or_404(BaseModel, pk=pk)
