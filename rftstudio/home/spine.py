@@ -46,7 +46,7 @@ def spine_of(taskset: TaskSet) -> Spine:
         items=Count("pk"), answered=Count("pk", filter=Q(reference_answer__isnull=False))
     )
     version = taskset.versions.only("number").order_by("-number").first()
-    grader = Grader.objects.filter(taskset=taskset, archived_at=None).order_by("-updated_at").first()
+    grader = Grader.objects.filter(taskset=taskset, archived_at=None).order_by("-in_use", "-updated_at").first()
     grader_version = grader.latest_version if grader else None
     run = Run.objects.filter(taskset_version__taskset=taskset).order_by("-pk").first()
     comparison = (
@@ -71,17 +71,23 @@ def spine_of(taskset: TaskSet) -> Spine:
     elif grader:
         marked = Step("grader", "Grader", "ready", f"{grader.name}, draft", grader_url)
     else:
-        marked = Step("grader", "Grader", "ready" if tasks.state == "done" else "off", "how answers are marked", grader_url)
+        marked = Step(
+            "grader", "Grader", "ready" if tasks.state == "done" else "off", "how answers are marked", grader_url
+        )
 
     can_launch = tasks.state == "done" and grader is not None
     if run is None:
         trained = Step("training", "Training", "ready" if can_launch else "off", "not started", launch_url)
     elif run.status in OPEN_STATUSES:
-        trained = Step("training", "Training", "busy", run.get_status_display().lower(), _address("runs:detail", run.pk))
+        trained = Step(
+            "training", "Training", "busy", run.get_status_display().lower(), _address("runs:detail", run.pk)
+        )
     elif run.status == Status.SUCCEEDED:
         trained = Step("training", "Training", "done", f"{run} finished", _address("runs:detail", run.pk))
     else:
-        trained = Step("training", "Training", "ready", run.get_status_display().lower(), _address("runs:detail", run.pk))
+        trained = Step(
+            "training", "Training", "ready", run.get_status_display().lower(), _address("runs:detail", run.pk)
+        )
 
     list_url = _address("evaluations:list", taskset.pk)
     if comparison is None:
