@@ -38,8 +38,8 @@ def strip(summary: Summary) -> Strip | None:
     def place(value: float) -> float:
         return round(100 + 100 * value / reach, 2)
 
-    ends = (place(summary[name]) for name in ("low", "difference", "high"))
-    return Strip(*ends, zero=100.0, left=plain(-reach), right=plain(reach, sign=True))
+    low, middle, high = (place(summary[name]) for name in ("low", "difference", "high"))
+    return Strip(low, middle, high, zero=100.0, left=plain(-reach), right=plain(reach, sign=True))
 
 
 def outcome_bar(summary: Summary) -> list[dict[str, Any]]:

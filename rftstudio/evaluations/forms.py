@@ -38,7 +38,10 @@ class ItemFilter(forms.Form):
     tag = forms.ChoiceField(required=False, label="Tag")
     sort = forms.ChoiceField(required=False, label="Order", choices=list(ORDERS.items()))
     q = forms.CharField(
-        required=False, label="Search", max_length=200, widget=forms.TextInput(attrs={"type": "search"})
+        required=False,
+        label="Search",
+        max_length=200,
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": "Search tasks and answers"}),
     )
 
     def __init__(self, data: QueryDict, *, tags: list[str]) -> None:

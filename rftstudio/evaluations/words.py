@@ -1,6 +1,7 @@
 """A comparison in sentences: the headline, what may be claimed, what luck could have done. Plain text, no HTML."""
 
 from collections.abc import Mapping
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 MINUS = "\N{MINUS SIGN}"
@@ -8,9 +9,10 @@ Summary = Mapping[str, Any]
 
 
 def plain(value: float, *, sign: bool = False) -> str:
-    """Two decimals with a real minus; a value that rounds to nothing has no sign."""
-    text = f"{value:+.2f}" if sign else f"{value:.2f}"
-    return text.lstrip("+-") if float(text) == 0 else text.replace("-", MINUS)
+    """Two decimals, halves rounded up as tables do, with a real minus; a value that rounds to nothing has no sign."""
+    rounded = Decimal(repr(float(value))).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    text = f"{rounded:+}" if sign else str(rounded)
+    return text.lstrip("+-") if rounded == 0 else text.replace("-", MINUS)
 
 
 def interval(row: Summary) -> str:

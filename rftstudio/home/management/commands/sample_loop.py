@@ -7,6 +7,7 @@ sentence on stderr (2 where an option is wrong, 130 when interrupted).
 
 import argparse
 import json
+import logging
 import signal
 import sys
 import time
@@ -56,6 +57,7 @@ class Command(BaseCommand):
         **options: Any,
     ) -> None:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+        logging.getLogger("rftstudio.runs.queue").setLevel(logging.ERROR)  # a broker that is away is no news here
         self._started = time.monotonic()
         try:
             load_sample(project)
