@@ -54,7 +54,7 @@ def role_in(request: HttpRequest, workspace: Workspace) -> str:
     """The signed-in person's role, "" for a stranger. One query a workspace a request."""
     cache: dict[int, str] = request.__dict__.setdefault("_roles", {})
     if workspace.pk not in cache:
-        membership = workspace.memberships.filter(user_id=request.user.pk).first()
+        membership = workspace.memberships.filter(user_id=request.user.pk or 0).first()
         cache[workspace.pk] = membership.role if membership else ""
     return cache[workspace.pk]
 

@@ -9,7 +9,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 class SignInRequired(LoginRequiredMiddleware):
     """A page is sent to the sign-in form; a fragment or a script gets a 401, never the form's markup."""
 
-    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponseBase:
+    def handle_no_permission(  # type: ignore[override]
+        self, request: HttpRequest, view_func: Any
+    ) -> HttpResponseBase:
         wants_page = "text/html" in request.headers.get("Accept", "text/html")
         if request.headers.get("HX-Request") or not wants_page:
             return HttpResponse("Sign in first.", status=401, content_type="text/plain")

@@ -1,7 +1,7 @@
 """People, workspaces, memberships with a role, invitations and one-time sign-in links."""
 
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.contrib.auth.models import AbstractUser
@@ -71,7 +71,7 @@ def new_token() -> str:
     return secrets.token_urlsafe(32)
 
 
-def in_two_weeks() -> "timezone.datetime":
+def in_two_weeks() -> datetime:
     return timezone.now() + timedelta(days=14)
 
 

@@ -12,6 +12,7 @@ from rftstudio.accounts import actions
 from rftstudio.accounts.access import Action, fetch, may
 from rftstudio.accounts.forms import InviteForm, JoinForm, ProfileForm, RoleForm, SignInForm
 from rftstudio.accounts.models import Invitation, Membership, Role, User, Workspace
+from rftstudio.accounts.request import Request
 from rftstudio.engine.errors import SpecError
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -71,19 +72,19 @@ def link(request: HttpRequest, token: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def invitation(request: HttpRequest, token: str) -> HttpResponse:
     found = get_object_or_404(Invitation.objects.select_related("workspace", "invited_by"), token=token)
-    signed_in = request.user.is_authenticated
+    person = request.user if isinstance(request.user, User) else None
     form = JoinForm(request.POST or None, initial={"email": found.email})
-    context = {"invitation": found, "form": form, "signed_in": signed_in, "role": Role(found.role).label}
+    context = {"invitation": found, "form": form, "signed_in": person is not None, "role": Role(found.role).label}
     if not found.is_open:
         return render(request, "accounts/invitation.html", context, status=410)
-    if request.method == "POST" and (signed_in or form.is_valid()):
+    if request.method == "POST" and (person or form.is_valid()):
         try:
-            user = request.user if signed_in else actions.create_person(**form.cleaned_data)
+            user = person or actions.create_person(**form.cleaned_data)
             actions.accept_invitation(invitation=found, user=user)
         except SpecError as error:
             form.add_error(None, str(error))
         else:
-            if not signed_in:
+            if person is None:
                 login(request, user, backend=BACKEND)
             return redirect("home:workspace", found.workspace.slug)
     return render(request, "accounts/invitation.html", context)
@@ -103,7 +104,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def people(request: HttpRequest, slug: str) -> HttpResponse:
+def people(request: Request, slug: str) -> HttpResponse:
     action = Action.MANAGE if request.method == "POST" else Action.VIEW
     workspace = fetch(request, Workspace.objects.all(), action, slug=slug)
     form = InviteForm(request.POST or None)

@@ -151,7 +151,9 @@ def follow(job: EngineJob, tell: Callable[[], None]) -> None:
     if job.status != Status.SUCCEEDED:
         log = Path(job.directory) / "log.txt"
         sentence = job.error or f"It was {job.get_status_display().lower()}."
-        raise SystemFault(f"{job._meta.verbose_name.capitalize()} {job.pk} did not succeed. {sentence} Its log: {log}")
+        raise SystemFault(
+            f"{str(job._meta.verbose_name).capitalize()} {job.pk} did not succeed. {sentence} Its log: {log}"
+        )
 
 
 def tell_run(run: Run, say: Say) -> Callable[[], None]:

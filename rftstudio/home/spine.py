@@ -66,7 +66,7 @@ def spine_of(taskset: TaskSet) -> Spine:
         note = f"{n_items} items, version {version.number}" if version else f"{n_items} items, draft"
         tasks = Step("tasks", "Tasks", "done", note, tasks_url)
 
-    if grader_version:
+    if grader and grader_version:
         marked = Step("grader", "Grader", "done", f"{grader.name}, version {grader_version.number}", grader_url)
     elif grader:
         marked = Step("grader", "Grader", "ready", f"{grader.name}, draft", grader_url)

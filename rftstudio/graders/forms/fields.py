@@ -68,7 +68,7 @@ class TextField(SpecField):
         super().__init__(**options)
 
     def to_python(self, value: Any) -> Any:
-        return super().to_python(value).replace("\r\n", "\n")
+        return (super().to_python(value) or "").replace("\r\n", "\n")
 
 
 class TemplateField(TextField):
@@ -87,7 +87,7 @@ class ChoiceField(forms.ChoiceField):
     """One of the spec's words, each shown in plain ones."""
 
     def __init__(self, *, at: str = "", term: str | None = None, **options: Any) -> None:
-        super().__init__(required=False, template_name=TEMPLATE, **options)
+        super().__init__(required=False, template_name=TEMPLATE, **options)  # type: ignore[call-arg]
         self.at = at
         self.big = False
         self.term = term

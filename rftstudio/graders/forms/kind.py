@@ -18,6 +18,7 @@ Texts = dict[str, str]
 class SpecForm(forms.Form):
     """Fields of one object in a spec."""
 
+    base_fields: ClassVar[dict[str, Any]]  # each has `at` and `write`, as the fields of `fields.py` do
     keep = KeepField()
 
     @classmethod

@@ -3,13 +3,14 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
 from rftstudio.accounts.access import Action, fetch, may
+from rftstudio.accounts.request import Request
 from rftstudio.engine.errors import SpecError
 from rftstudio.graders import actions
 from rftstudio.graders.checking import check_references
@@ -27,7 +28,7 @@ GRADERS = Grader.objects.select_related("taskset__workspace")
 
 
 @require_http_methods(["GET", "POST"])
-def builder(request: HttpRequest, pk: int) -> HttpResponse:
+def builder(request: Request, pk: int) -> HttpResponse:
     """GET shows the draft. POST presses one of the form's buttons (`op`): it may save, publish, or change the form."""
     grader = fetch(request, GRADERS, Action.EDIT if request.method == "POST" else Action.VIEW, pk=pk)
     if request.method == "GET":
@@ -44,7 +45,7 @@ def builder(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-def live(request: HttpRequest, pk: int) -> HttpResponse:
+def live(request: Request, pk: int) -> HttpResponse:
     """The score of the typed answer by the typed grader. `op` may move to another item or fill in an answer."""
     bench = Workbench.typed(fetch(request, GRADERS, pk=pk), request.POST.dict())
     tryout = Tryout(bench)
@@ -58,7 +59,7 @@ def live(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-def trial(request: HttpRequest, pk: int) -> HttpResponse:
+def trial(request: Request, pk: int) -> HttpResponse:
     """The typed grader tried on the items' own reference answers, right ones and wrong ones."""
     bench = Workbench.typed(fetch(request, GRADERS, pk=pk), request.POST.dict())
     context: dict[str, Any] = {"trial_error": "" if bench.spec else "First correct what is marked in the form."}
@@ -70,7 +71,7 @@ def trial(request: HttpRequest, pk: int) -> HttpResponse:
     return _page(request, bench, "#trial", **context)
 
 
-def _save(request: HttpRequest, bench: Workbench, *, publish: bool) -> HttpResponse:
+def _save(request: Request, bench: Workbench, *, publish: bool) -> HttpResponse:
     grader = bench.grader
     address = reverse("graders:builder", args=[grader.pk])
     if bench.spec is None or bench.json_error:
@@ -97,12 +98,12 @@ def _save(request: HttpRequest, bench: Workbench, *, publish: bool) -> HttpRespo
     return HttpResponseClientRedirect(target) if request.htmx else redirect(target)
 
 
-def _say_published(request: HttpRequest, grader: Grader, number: int) -> None:
+def _say_published(request: Request, grader: Grader, number: int) -> None:
     messages.success(request, f"Version {number} of “{grader.name}” is published. Trainings use it from now on.")
     warn_of_references(request, grader)
 
 
-def warn_of_references(request: HttpRequest, grader: Grader) -> None:
+def warn_of_references(request: Request, grader: Grader) -> None:
     """Say where a reference answer itself does not get full marks; it is allowed, and seldom meant."""
     version = grader.latest_version
     if version is not None:
@@ -111,7 +112,7 @@ def warn_of_references(request: HttpRequest, grader: Grader) -> None:
             messages.warning(request, f"{warning} “Try on the items” shows which.")
 
 
-def _page(request: HttpRequest, bench: Workbench, part: str = "", *, status: int = 200, **more: Any) -> HttpResponse:
+def _page(request: Request, bench: Workbench, part: str = "", *, status: int = 200, **more: Any) -> HttpResponse:
     """The whole page, or for htmx only the part that changed."""
     taskset = bench.grader.taskset
     context = {

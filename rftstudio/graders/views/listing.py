@@ -1,11 +1,12 @@
 """The graders of a task set: which there are, which is used, and the small things one does to one."""
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from rftstudio.accounts.access import Action, fetch, may
+from rftstudio.accounts.request import Request
 from rftstudio.engine.errors import SpecError
 from rftstudio.graders import actions
 from rftstudio.graders.forms import FORMS
@@ -19,7 +20,7 @@ TASKSETS = TaskSet.objects.select_related("workspace")
 
 
 @require_http_methods(["GET", "POST"])
-def open_grader(request: HttpRequest, pk: int) -> HttpResponse:
+def open_grader(request: Request, pk: int) -> HttpResponse:
     """To the builder of the grader in use. Without one: GET says so, POST makes one that already works."""
     taskset = fetch(request, TASKSETS, Action.EDIT if request.method == "POST" else Action.VIEW, pk=pk)
     grader = Grader.objects.used_by(taskset) or taskset.graders.active().first()
@@ -40,7 +41,7 @@ def open_grader(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_safe
-def grader_list(request: HttpRequest, pk: int) -> HttpResponse:
+def grader_list(request: Request, pk: int) -> HttpResponse:
     taskset = fetch(request, TASKSETS, pk=pk)
     archived = request.GET.get("show") == "archived"
     graders = taskset.graders.filter(archived_at__isnull=not archived).order_by("-in_use", "-updated_at")
@@ -63,7 +64,7 @@ def grader_list(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-def create(request: HttpRequest, pk: int) -> HttpResponse:
+def create(request: Request, pk: int) -> HttpResponse:
     """Another grader of the chosen kind, the usual one for the answer type where none is chosen."""
     taskset = fetch(request, TASKSETS, Action.EDIT, pk=pk)
     spec = starting_specs(taskset).get(request.POST.get("kind", ""))
@@ -76,7 +77,7 @@ def create(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-def rename(request: HttpRequest, pk: int) -> HttpResponse:
+def rename(request: Request, pk: int) -> HttpResponse:
     grader = fetch(request, GRADERS, Action.EDIT, pk=pk)
     try:
         actions.rename_grader(grader=grader, name=request.POST.get("name", ""), by=request.user)
@@ -86,7 +87,7 @@ def rename(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-def use(request: HttpRequest, pk: int) -> HttpResponse:
+def use(request: Request, pk: int) -> HttpResponse:
     grader = fetch(request, GRADERS, Action.EDIT, pk=pk)
     try:
         actions.use_grader(grader=grader, by=request.user)
@@ -97,7 +98,7 @@ def use(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-def clone(request: HttpRequest, pk: int) -> HttpResponse:
+def clone(request: Request, pk: int) -> HttpResponse:
     grader = fetch(request, GRADERS, Action.EDIT, pk=pk)
     try:
         copy = actions.clone_grader(grader=grader, by=request.user)
@@ -109,7 +110,7 @@ def clone(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-def archive(request: HttpRequest, pk: int) -> HttpResponse:
+def archive(request: Request, pk: int) -> HttpResponse:
     """Archive, or with `restore` bring back."""
     grader = fetch(request, GRADERS, Action.EDIT, pk=pk)
     try:
@@ -126,5 +127,5 @@ def archive(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("graders:list", grader.taskset_id)
 
 
-def _back(request: HttpRequest, grader: Grader) -> int:
+def _back(request: Request, grader: Grader) -> int:
     return int(grader.taskset_id if request.POST.get("back") == "list" else grader.pk)

@@ -3,11 +3,13 @@
 import json
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.db.models import Manager
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from rftstudio.accounts.access import Action, fetch, may
+from rftstudio.accounts.request import Request
 from rftstudio.engine.errors import SpecError
 from rftstudio.graders import actions
 from rftstudio.graders.diff import changes_between
@@ -17,7 +19,7 @@ from rftstudio.graders.words import describe
 
 
 @require_POST
-def publish(request: HttpRequest, pk: int) -> HttpResponse:
+def publish(request: Request, pk: int) -> HttpResponse:
     """Publish the draft as it is saved."""
     grader = fetch(request, GRADERS, Action.EDIT, pk=pk)
     try:
@@ -31,7 +33,7 @@ def publish(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_safe
-def version_list(request: HttpRequest, pk: int) -> HttpResponse:
+def version_list(request: Request, pk: int) -> HttpResponse:
     grader = fetch(request, GRADERS, pk=pk)
     versions = list(grader.versions.select_related("published_by").order_by("-number"))
     context = {
@@ -47,7 +49,7 @@ def version_list(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_safe
-def version(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+def version(request: Request, pk: int, number: int) -> HttpResponse:
     """One version, and what it changed; `against` names another version to compare with."""
     grader = fetch(request, GRADERS, pk=pk)
     found = _version(grader.versions, number)
@@ -68,8 +70,8 @@ def version(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     return render(request, "graders/version.html", context)
 
 
-def _version(versions: "object", number: int) -> GraderVersion:
-    found = versions.filter(number=number).select_related("published_by").first()  # type: ignore[attr-defined]
+def _version(versions: Manager[GraderVersion], number: int) -> GraderVersion:
+    found = versions.filter(number=number).select_related("published_by").first()
     if found is None:
         raise Http404(f"There is no version {number}.")
-    return found  # type: ignore[no-any-return]
+    return found

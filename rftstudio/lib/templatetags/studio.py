@@ -18,7 +18,7 @@ register = template.Library()
 def control(field: BoundField) -> SafeString:
     """The field's widget with its style class and, where invalid, its error wiring."""
     classes = [control_class(field.field.widget), field.field.widget.attrs.get("class", "")]
-    attrs = {}
+    attrs: dict[str, str | bool] = {}
     if field.errors:
         classes.append("is-invalid")
         attrs["aria-invalid"] = "true"
@@ -45,7 +45,8 @@ def score(value: float | None) -> SafeString:
     return format_html(
         '<span class="score"><span class="score-number">{}</span>'
         '<svg class="score-bar" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">'
-        '<rect class="score-track" width="100" height="6"/><rect class="score-fill" width="{}" height="6"/></svg></span>',
+        '<rect class="score-track" width="100" height="6"/><rect class="score-fill" width="{}" height="6"/>'
+        "</svg></span>",
         f"{float(value):.2f}",
         share,
     )

@@ -4,13 +4,14 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import FileResponse, Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import conditional_page, require_POST, require_safe
 
 from rftstudio.accounts.access import Action, fetch, may
 from rftstudio.accounts.models import User
+from rftstudio.accounts.request import Request
 from rftstudio.engine import presets
 from rftstudio.engine.errors import EngineError
 from rftstudio.lib import charts
@@ -30,7 +31,7 @@ FILES = {"events": "events.jsonl", "rollouts": "rollouts.jsonl", "job": "job.jso
 
 
 @require_safe
-def detail(request: HttpRequest, pk: int) -> HttpResponse:
+def detail(request: Request, pk: int) -> HttpResponse:
     run = fetch(request, RUNS, pk=pk)
     tab = request.GET.get("tab", "answers")
     if tab not in TABS:
@@ -48,7 +49,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 @conditional_page
-def status(request: HttpRequest, pk: int) -> HttpResponse:
+def status(request: Request, pk: int) -> HttpResponse:
     """The live head of the page; 304 while nothing changed. Once the run has ended, the page is loaded anew."""
     run = fetch(request, RUNS, pk=pk)
     if request.htmx and not run.is_open:
@@ -59,7 +60,7 @@ def status(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_safe
-def points(request: HttpRequest, pk: int) -> JsonResponse:
+def points(request: Request, pk: int) -> JsonResponse:
     """What has been reported after step `since`, as metrics and as additions to the charts named in `charts`."""
     run = fetch(request, RUNS, pk=pk)
     try:
@@ -82,14 +83,14 @@ def points(request: HttpRequest, pk: int) -> JsonResponse:
 
 
 @require_safe
-def rollouts(request: HttpRequest, pk: int) -> HttpResponse:
+def rollouts(request: Request, pk: int) -> HttpResponse:
     """The answers of one step, alone; the run's page shows them on a tab."""
     run = fetch(request, RUNS, pk=pk)
     return render(request, "runs/tabs/answers.html", _common(request, run) | _answers(request, run))
 
 
 @require_POST
-def cancel(request: HttpRequest, pk: int) -> HttpResponse:
+def cancel(request: Request, pk: int) -> HttpResponse:
     run = fetch(request, RUNS, Action.EDIT, pk=pk)
     try:
         actions.cancel_run(run=run, by=_person(request))
@@ -99,7 +100,7 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-def keep(request: HttpRequest, pk: int, step: int) -> HttpResponse:
+def keep(request: Request, pk: int, step: int) -> HttpResponse:
     """Make a checkpoint of a training that did not go to its end a model."""
     run = fetch(request, RUNS, Action.EDIT, pk=pk)
     checkpoint = get_object_or_404(run.checkpoints, step=step)
@@ -113,7 +114,7 @@ def keep(request: HttpRequest, pk: int, step: int) -> HttpResponse:
 
 
 @require_safe
-def download(request: HttpRequest, pk: int, name: str) -> FileResponse:
+def download(request: Request, pk: int, name: str) -> FileResponse:
     """One of the job's own files."""
     run = fetch(request, RUNS, pk=pk)
     path = run.directory / FILES.get(name, "-")
@@ -122,12 +123,12 @@ def download(request: HttpRequest, pk: int, name: str) -> FileResponse:
     return FileResponse(path.open("rb"), as_attachment=True, filename=f"run-{run.pk}-{path.name}")
 
 
-def _person(request: HttpRequest) -> User:
+def _person(request: Request) -> User:
     assert isinstance(request.user, User)
     return request.user
 
 
-def _common(request: HttpRequest, run: Run) -> dict[str, Any]:
+def _common(request: Request, run: Run) -> dict[str, Any]:
     return {
         "run": run,
         "workspace": run.workspace,
@@ -169,7 +170,7 @@ def _standing(run: Run, found: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _answers(request: HttpRequest, run: Run) -> dict[str, Any]:
+def _answers(request: Request, run: Run) -> dict[str, Any]:
     phase = "valid" if request.GET.get("phase") == "valid" else "train"
     steps = browse.steps_of(run, phase)
     if not steps and phase == "train" and "phase" not in request.GET:
@@ -192,17 +193,17 @@ def _answers(request: HttpRequest, run: Run) -> dict[str, Any]:
     return context
 
 
-def _curves(_request: HttpRequest, run: Run) -> dict[str, Any]:
+def _curves(_request: Request, run: Run) -> dict[str, Any]:
     return {"figures": curves.others(run, curves.points_of(run))}
 
 
-def _events(request: HttpRequest, run: Run) -> dict[str, Any]:
+def _events(request: Request, run: Run) -> dict[str, Any]:
     everything = request.GET.get("all") == "1"
     found = run.events.order_by("-seq") if everything else run.events.exclude(type="metrics").order_by("-seq")
     return {"page": Paginator(found, EVENTS).get_page(request.GET.get("page")), "everything": everything}
 
 
-def _settings(_request: HttpRequest, run: Run) -> dict[str, Any]:
+def _settings(_request: Request, run: Run) -> dict[str, Any]:
     usual = presets.resolve(run.preset) if run.preset in presets.PRESETS else {}
     rows = [
         {"dial": dial, "value": run.settings[dial.name], "usual": usual.get(dial.name)}
@@ -218,7 +219,7 @@ def _settings(_request: HttpRequest, run: Run) -> dict[str, Any]:
     }
 
 
-def _log(_request: HttpRequest, run: Run) -> dict[str, Any]:
+def _log(_request: Request, run: Run) -> dict[str, Any]:
     try:
         with (run.directory / FILES["log"]).open("rb") as file:
             size = file.seek(0, 2)

@@ -4,12 +4,13 @@ import json
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from rftstudio.accounts.access import Action, fetch, visible
 from rftstudio.accounts.models import User
+from rftstudio.accounts.request import Request
 from rftstudio.engine import presets
 from rftstudio.engine.errors import SpecError, SystemFault
 from rftstudio.graders.models import Grader
@@ -25,7 +26,7 @@ ON_CARD = ("steps", "batch_size", "group_size", "learning_rate", "max_completion
 
 
 @require_http_methods(["GET", "POST"])
-def launch(request: HttpRequest, pk: int) -> HttpResponse:
+def launch(request: Request, pk: int) -> HttpResponse:
     taskset = fetch(request, TaskSet.objects.select_related("workspace"), Action.EDIT, pk=pk)
     grader = Grader.objects.used_by(taskset)
     actions.find_models()
@@ -69,7 +70,7 @@ def launch(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_safe
-def outlook(request: HttpRequest, pk: int) -> HttpResponse:
+def outlook(request: Request, pk: int) -> HttpResponse:
     """Expected times for what is typed in the form just now; asks again while the model is being timed."""
     taskset = fetch(request, TaskSet.objects.select_related("workspace"), Action.EDIT, pk=pk)
     form = LaunchForm(request.GET, taskset=taskset, grader=Grader.objects.used_by(taskset), changed={})
@@ -77,7 +78,7 @@ def outlook(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "runs/launch.html#outlook", context)
 
 
-def _form(request: HttpRequest, taskset: TaskSet, grader: Grader | None) -> LaunchForm:
+def _form(request: Request, taskset: TaskSet, grader: Grader | None) -> LaunchForm:
     latest = grader.latest_version if grader else None
     changed = {
         "taskset": count_changes(taskset, taskset.latest_version),
@@ -87,7 +88,7 @@ def _form(request: HttpRequest, taskset: TaskSet, grader: Grader | None) -> Laun
     return LaunchForm(data, taskset=taskset, grader=grader, changed=changed, initial=_initial(request, taskset))
 
 
-def _cloned(request: HttpRequest, taskset: TaskSet) -> Run | None:
+def _cloned(request: Request, taskset: TaskSet) -> Run | None:
     """The run whose settings are wanted again (`?from=7`), where it is one of this workspace's."""
     wanted = request.GET.get("from", "")
     if not wanted.isdecimal():
@@ -95,7 +96,7 @@ def _cloned(request: HttpRequest, taskset: TaskSet) -> Run | None:
     return visible(request, Run.objects.filter(workspace=taskset.workspace, pk=wanted)).first()
 
 
-def _initial(request: HttpRequest, taskset: TaskSet) -> dict[str, Any]:
+def _initial(request: Request, taskset: TaskSet) -> dict[str, Any]:
     run = _cloned(request, taskset)
     if run is None:
         return {}

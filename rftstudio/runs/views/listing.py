@@ -4,12 +4,13 @@ from django.core.paginator import Paginator
 from django.db.models import FloatField, Max, OuterRef, Subquery
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from rftstudio.accounts.access import Action, fetch, may
 from rftstudio.accounts.models import Workspace
+from rftstudio.accounts.request import Request
 from rftstudio.runs.jobs import Status
 from rftstudio.runs.models import Run, RunEvent
 from rftstudio.tasksets.models import TaskSet
@@ -18,7 +19,7 @@ PAGE = 25
 
 
 @require_safe
-def run_list(request: HttpRequest, slug: str) -> HttpResponse:
+def run_list(request: Request, slug: str) -> HttpResponse:
     workspace = fetch(request, Workspace.objects.all(), slug=slug)
     before = RunEvent.objects.filter(run=OuterRef("pk"), type="metrics", step=0).annotate(
         reward=Cast(KT("data__valid_reward_mean"), FloatField())

@@ -4,13 +4,14 @@ from typing import Any
 
 from django.contrib import messages
 from django.db.models import Count, Max, Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from rftstudio.accounts.access import Action, fetch, may
 from rftstudio.accounts.models import User, Workspace
+from rftstudio.accounts.request import Request
 from rftstudio.engine.errors import SpecError
 from rftstudio.tasksets import actions
 from rftstudio.tasksets.checks import counted
@@ -21,7 +22,7 @@ from rftstudio.tasksets.preview import preview_definition
 
 
 @require_safe
-def taskset_list(request: HttpRequest, slug: str) -> HttpResponse:
+def taskset_list(request: Request, slug: str) -> HttpResponse:
     workspace = fetch(request, Workspace.objects.all(), slug=slug)
     archived = request.GET.get("show") == "archived"
     tasksets = TaskSet.objects.for_workspace(workspace).filter(archived_at__isnull=not archived)
@@ -39,7 +40,7 @@ def taskset_list(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def new(request: HttpRequest, slug: str) -> HttpResponse:
+def new(request: Request, slug: str) -> HttpResponse:
     workspace = fetch(request, Workspace.objects.all(), Action.EDIT, slug=slug)
     form = TaskSetForm(request.POST if request.method == "POST" else None)
     preview_url = reverse("tasksets:preview_new", args=[slug])
@@ -55,7 +56,7 @@ def new(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def edit(request: HttpRequest, pk: int) -> HttpResponse:
+def edit(request: Request, pk: int) -> HttpResponse:
     taskset = fetch(request, TaskSet.objects.select_related("workspace"), Action.EDIT, pk=pk)
     before = definition_of(taskset)
     form = TaskSetForm(request.POST if request.method == "POST" else None, current=before)
@@ -74,7 +75,7 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-def preview(request: HttpRequest, pk: int | None = None, slug: str = "") -> HttpResponse:
+def preview(request: Request, pk: int | None = None, slug: str = "") -> HttpResponse:
     """The messages the model would see, from the form as it stands, unsaved."""
     taskset = None
     if pk is None:
@@ -88,7 +89,7 @@ def preview(request: HttpRequest, pk: int | None = None, slug: str = "") -> Http
 
 
 @require_POST
-def archive(request: HttpRequest, pk: int) -> HttpResponse:
+def archive(request: Request, pk: int) -> HttpResponse:
     """Put away, or fetch back with `restore`."""
     taskset = fetch(request, TaskSet.objects.select_related("workspace"), Action.EDIT, pk=pk)
     if "restore" in request.POST:
@@ -100,12 +101,12 @@ def archive(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("tasksets:list", taskset.workspace.slug)
 
 
-def person(request: HttpRequest) -> User:
+def person(request: Request) -> User:
     assert isinstance(request.user, User)
     return request.user
 
 
-def _row_button(request: HttpRequest, form: TaskSetForm) -> bool:
+def _row_button(request: Request, form: TaskSetForm) -> bool:
     """Whether the form came back only to add, remove or move a row."""
     command = request.POST.get("do", "")
     if command:
@@ -113,7 +114,7 @@ def _row_button(request: HttpRequest, form: TaskSetForm) -> bool:
     return bool(command)
 
 
-def _form_page(request: HttpRequest, form: TaskSetForm, context: dict[str, Any]) -> HttpResponse:
+def _form_page(request: Request, form: TaskSetForm, context: dict[str, Any]) -> HttpResponse:
     changing_rows = bool(request.POST.get("do"))
     taskset = context.get("taskset")
     context |= {
@@ -128,7 +129,7 @@ def _form_page(request: HttpRequest, form: TaskSetForm, context: dict[str, Any])
     return render(request, template, context, status=422 if context["show_errors"] else 200)
 
 
-def _say_saved(request: HttpRequest, taskset: TaskSet) -> None:
+def _say_saved(request: Request, taskset: TaskSet) -> None:
     messages.success(request, "Saved.")
     wrong = taskset.items.live().filter(problem="answer").count()
     if wrong:

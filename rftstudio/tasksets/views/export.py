@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpResponseBase, StreamingHttpResponse
 from django.utils.text import slugify
 from django.views.decorators.http import require_safe
 
 from rftstudio.accounts.access import fetch
+from rftstudio.accounts.request import Request
 from rftstudio.tasksets.definition import definition_of
 from rftstudio.tasksets.export import csv_lines, jsonl_lines
 from rftstudio.tasksets.models import Split, TaskSet, TaskSetVersion
@@ -17,7 +18,7 @@ CHUNK = 500
 
 
 @require_safe
-def export(request: HttpRequest, pk: int) -> HttpResponseBase:
+def export(request: Request, pk: int) -> HttpResponseBase:
     """`?format=csv|jsonl`, and optionally `version` and `split`."""
     taskset = fetch(request, TaskSet.objects.all(), pk=pk)
     try:

@@ -3,13 +3,14 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from rftstudio.accounts.access import Action, fetch
+from rftstudio.accounts.request import Request
 from rftstudio.engine.errors import SpecError
 from rftstudio.tasksets import actions, queue
 from rftstudio.tasksets.actions.imports import STALE, too_large
@@ -24,7 +25,7 @@ Status = ItemImport.Status
 
 
 @csrf_exempt
-def upload(request: HttpRequest, pk: int) -> HttpResponse:
+def upload(request: Request, pk: int) -> HttpResponse:
     """Sets the size limit before anything reads the body; the check of the CSRF token follows inside."""
     request.upload_handlers.insert(0, SizeLimit(request))
     return _upload(request, pk)
@@ -32,7 +33,7 @@ def upload(request: HttpRequest, pk: int) -> HttpResponse:
 
 @csrf_protect
 @require_http_methods(["GET", "POST"])
-def _upload(request: HttpRequest, pk: int) -> HttpResponse:
+def _upload(request: Request, pk: int) -> HttpResponse:
     taskset = fetch(request, TaskSet.objects.select_related("workspace"), Action.EDIT, pk=pk)
     form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
     if getattr(request, "upload_too_large", False):
@@ -61,7 +62,7 @@ def _upload(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def import_page(request: HttpRequest, pk: int) -> HttpResponse:
+def import_page(request: Request, pk: int) -> HttpResponse:
     """Where an import stands. POST maps its columns and has it checked."""
     found = _import(request, pk)
     if found.status == Status.UPLOADED or request.method == "POST" or "columns" in request.GET:
@@ -73,7 +74,7 @@ def import_page(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, template, _context(found))
 
 
-def _mapping_page(request: HttpRequest, found: ItemImport) -> HttpResponse:
+def _mapping_page(request: Request, found: ItemImport) -> HttpResponse:
     if found.status not in (Status.UPLOADED, Status.CHECKED, Status.FAILED):
         return redirect("tasksets:import_page", found.pk)
     form = MappingForm(
@@ -95,7 +96,7 @@ def _mapping_page(request: HttpRequest, found: ItemImport) -> HttpResponse:
 
 
 @require_POST
-def import_save(request: HttpRequest, pk: int) -> HttpResponse:
+def import_save(request: Request, pk: int) -> HttpResponse:
     found = _import(request, pk)
     try:
         queue.submit(actions.start_saving(found=found))
@@ -105,7 +106,7 @@ def import_save(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-def import_cancel(request: HttpRequest, pk: int) -> HttpResponse:
+def import_cancel(request: Request, pk: int) -> HttpResponse:
     found = actions.cancel_import(found=_import(request, pk))
     if found.status == Status.CANCELLED:
         messages.success(request, f"Gave up importing “{found.file_name}”. Nothing of it was saved.")
@@ -113,7 +114,7 @@ def import_cancel(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-def import_restart(request: HttpRequest, pk: int) -> HttpResponse:
+def import_restart(request: Request, pk: int) -> HttpResponse:
     """For an import that gave no sign of life: its worker, or the message to it, was lost."""
     found = _import(request, pk)
     if actions.restart_import(found=found):
@@ -122,14 +123,14 @@ def import_restart(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-def import_undo(request: HttpRequest, pk: int) -> HttpResponse:
+def import_undo(request: Request, pk: int) -> HttpResponse:
     found = _import(request, pk)
     count = actions.undo_import(found=found, by=person(request))
     messages.success(request, f"Deleted the {counted(count, 'item')} of this import. They are under “Deleted items”.")
     return redirect("tasksets:detail", found.taskset_id)
 
 
-def _import(request: HttpRequest, pk: int) -> ItemImport:
+def _import(request: Request, pk: int) -> ItemImport:
     return fetch(request, ItemImport.objects.select_related("taskset__workspace"), Action.EDIT, pk=pk)
 
 

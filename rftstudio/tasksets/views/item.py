@@ -3,12 +3,13 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from rftstudio.accounts.access import Action, fetch, may, require
+from rftstudio.accounts.request import Request
 from rftstudio.engine.errors import SpecError
 from rftstudio.tasksets import actions
 from rftstudio.tasksets.definition import definition_of
@@ -22,7 +23,7 @@ from rftstudio.tasksets.views.items import fetch_item
 
 
 @require_http_methods(["GET", "POST"])
-def item(request: HttpRequest, pk: int) -> HttpResponse:
+def item(request: Request, pk: int) -> HttpResponse:
     """Show and change an item. The address keeps the table's filter, so that “next” stays within it."""
     found = fetch_item(request, pk)
     if request.method == "POST":
@@ -39,7 +40,7 @@ def item(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def item_new(request: HttpRequest, pk: int) -> HttpResponse:
+def item_new(request: Request, pk: int) -> HttpResponse:
     taskset = fetch(request, TaskSet.objects.select_related("workspace"), Action.EDIT, pk=pk)
     form = ItemForm(request.POST if request.method == "POST" else None, definition=definition_of(taskset))
     if request.method == "POST" and not _row_button(request, form) and form.is_valid():
@@ -56,7 +57,7 @@ def item_new(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-def preview(request: HttpRequest, pk: int | None = None, taskset_pk: int | None = None) -> HttpResponse:
+def preview(request: Request, pk: int | None = None, taskset_pk: int | None = None) -> HttpResponse:
     """The messages of an item as it stands in the form, unsaved."""
     if pk is not None:
         found: TaskItem | None = fetch_item(request, pk, Action.EDIT)
@@ -69,16 +70,14 @@ def preview(request: HttpRequest, pk: int | None = None, taskset_pk: int | None 
     return render(request, "tasksets/item.html#preview", {"preview": shown})
 
 
-def _row_button(request: HttpRequest, form: ItemForm) -> bool:
+def _row_button(request: Request, form: ItemForm) -> bool:
     command = request.POST.get("do", "")
     if command:
         form.apply(command)
     return bool(command)
 
 
-def _after_saving(
-    request: HttpRequest, found: TaskItem, following: TaskItem | None, chosen: ItemFilter
-) -> HttpResponse:
+def _after_saving(request: Request, found: TaskItem, following: TaskItem | None, chosen: ItemFilter) -> HttpResponse:
     query = f"?{chosen.query}" if chosen.query else ""
     if request.POST.get("then") == "next" and following is not None:
         messages.success(request, f"Saved {found.key}.")
@@ -90,7 +89,7 @@ def _after_saving(
     return redirect(reverse("tasksets:item", args=[found.pk]) + query)
 
 
-def _page(request: HttpRequest, form: ItemForm, taskset: TaskSet, extra: dict[str, Any]) -> HttpResponse:
+def _page(request: Request, form: ItemForm, taskset: TaskSet, extra: dict[str, Any]) -> HttpResponse:
     changing_rows = bool(request.POST.get("do"))
     found: TaskItem | None = extra["item"]
     definition = form.definition

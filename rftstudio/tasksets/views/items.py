@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
@@ -11,6 +11,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from rftstudio.accounts.access import Action, fetch, may
+from rftstudio.accounts.request import Request
 from rftstudio.tasksets import actions
 from rftstudio.tasksets.checks import counted
 from rftstudio.tasksets.compare import count_changes
@@ -24,7 +25,7 @@ CELLS = ("reference_answer", "split", "tags")
 
 
 @require_safe
-def detail(request: HttpRequest, pk: int) -> HttpResponse:
+def detail(request: Request, pk: int) -> HttpResponse:
     """The task set's own page: version bar, counts, table."""
     taskset = fetch(request, TaskSet.objects.select_related("workspace"), pk=pk)
     chosen = ItemFilter.from_query(request.GET)
@@ -61,7 +62,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def row(request: HttpRequest, pk: int) -> HttpResponse:
+def row(request: Request, pk: int) -> HttpResponse:
     """One row of the table; with `?edit=CELL` the cell is a small form, which posts here."""
     item = fetch_item(request, pk, Action.EDIT)
     cell = request.POST.get("cell") or request.GET.get("edit", "")
@@ -88,7 +89,7 @@ def row(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-def bulk(request: HttpRequest, pk: int) -> HttpResponse:
+def bulk(request: Request, pk: int) -> HttpResponse:
     """Set the split of the ticked items, or delete them. `all` means every item that the filter shows."""
     taskset = fetch(request, TaskSet.objects.select_related("workspace"), Action.EDIT, pk=pk)
     items = _chosen(request, taskset)
@@ -112,7 +113,7 @@ def bulk(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-def undo(request: HttpRequest, pk: int) -> HttpResponse:
+def undo(request: Request, pk: int) -> HttpResponse:
     """Restore what was deleted at the moment posted as `at`."""
     taskset = fetch(request, TaskSet.objects.select_related("workspace"), Action.EDIT, pk=pk)
     try:
@@ -129,7 +130,7 @@ def undo(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-def duplicate(request: HttpRequest, pk: int) -> HttpResponse:
+def duplicate(request: Request, pk: int) -> HttpResponse:
     item = fetch_item(request, pk, Action.EDIT)
     copy = actions.duplicate_item(item=item, by=person(request))
     messages.success(request, "Duplicated. This is the copy: change what should differ.")
@@ -137,7 +138,7 @@ def duplicate(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-def delete(request: HttpRequest, pk: int) -> HttpResponse:
+def delete(request: Request, pk: int) -> HttpResponse:
     item = fetch_item(request, pk, Action.EDIT)
     items = item.taskset.items.filter(pk=pk)
     count, moment = actions.delete_items(taskset=item.taskset, items=items, by=person(request))
@@ -145,18 +146,18 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect(_back(request, item.taskset))
 
 
-def fetch_item(request: HttpRequest, pk: int, action: Action = Action.VIEW) -> TaskItem:
+def fetch_item(request: Request, pk: int, action: Action = Action.VIEW) -> TaskItem:
     return fetch(request, TaskItem.objects.live().select_related("taskset__workspace", "author"), action, pk=pk)
 
 
-def _chosen(request: HttpRequest, taskset: TaskSet) -> TaskItemQuerySet:
+def _chosen(request: Request, taskset: TaskSet) -> TaskItemQuerySet:
     if request.POST.get("all"):
         return ItemFilter.from_query(request.GET).items(taskset)
     pks = [int(value) for value in request.POST.getlist("item") if value.isdecimal() and len(value) < 18]
     return taskset.items.filter(pk__in=pks)
 
 
-def _back(request: HttpRequest, taskset: TaskSet) -> str:
+def _back(request: Request, taskset: TaskSet) -> str:
     """The table as it was filtered."""
     wanted = request.POST.get("next") or request.GET.get("next") or request.headers.get("HX-Current-URL", "")
     address = reverse("tasksets:detail", args=[taskset.pk])
@@ -165,12 +166,12 @@ def _back(request: HttpRequest, taskset: TaskSet) -> str:
     return address
 
 
-def _offer_undo(request: HttpRequest, taskset: TaskSet, count: int, moment: str) -> None:
+def _offer_undo(request: Request, taskset: TaskSet, count: int, moment: str) -> None:
     if count:
         request.session["undo"] = {"taskset": taskset.pk, "text": f"Deleted {counted(count, 'item')}.", "at": moment}
 
 
-def _undo(request: HttpRequest, taskset: TaskSet) -> dict[str, Any] | None:
+def _undo(request: Request, taskset: TaskSet) -> dict[str, Any] | None:
     """Shown once, like a message."""
     offer = request.session.get("undo")
     if not offer or offer["taskset"] != taskset.pk:

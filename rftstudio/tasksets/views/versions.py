@@ -2,11 +2,12 @@
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from rftstudio.accounts.access import Action, fetch, may
+from rftstudio.accounts.request import Request
 from rftstudio.engine.errors import SpecError
 from rftstudio.tasksets import actions
 from rftstudio.tasksets.actions.publish import inspect_draft
@@ -17,7 +18,7 @@ from rftstudio.tasksets.views.define import person
 
 
 @require_http_methods(["GET", "POST"])
-def publish(request: HttpRequest, pk: int) -> HttpResponse:
+def publish(request: Request, pk: int) -> HttpResponse:
     """What would be published, what stands in the way, and the button."""
     taskset = fetch(request, TaskSet.objects.select_related("workspace"), Action.EDIT, pk=pk)
     note = request.POST.get("note", "").replace("\0", "").strip()[:300]
@@ -47,7 +48,7 @@ def publish(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_safe
-def version_list(request: HttpRequest, pk: int) -> HttpResponse:
+def version_list(request: Request, pk: int) -> HttpResponse:
     taskset = fetch(request, TaskSet.objects.select_related("workspace"), pk=pk)
     versions = list(taskset.versions.select_related("published_by"))
     context = {
@@ -62,7 +63,7 @@ def version_list(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_safe
-def version(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+def version(request: Request, pk: int, number: int) -> HttpResponse:
     """One frozen version: its hash, its definition, its items, and what changed against the one before."""
     versions = TaskSetVersion.objects.select_related("taskset__workspace", "published_by")
     found = fetch(request, versions, taskset=pk, number=number)
