@@ -5,13 +5,26 @@ from collections.abc import Sequence
 
 from rftstudio.command.environment import PYTHON, make_environment
 from rftstudio.command.place import Place
-from rftstudio.command.terminal import ROOT
+from rftstudio.command.terminal import BOLD, ROOT, paint, say
 from rftstudio.command.up import fetch_model
+
+EVERYTHING = (
+    ("a training step, shape A", ("tests.bench.training", "--shape", "A")),
+    ("a training step, shape B", ("tests.bench.training", "--shape", "B")),
+    ("a training step, shape C", ("tests.bench.training", "--shape", "C")),
+    ("graders", ("tests.bench.grading",)),
+)
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Times the trainer against stock TRL, with the arguments handed on; returns the exit status."""
+    """With arguments, the trainer against stock TRL; without, every timing there is. Returns the exit status."""
     place = Place()
     make_environment("dev")
     fetch_model(place)
-    return subprocess.call([PYTHON, "-m", "tests.bench.training", *arguments], cwd=ROOT, env=place.env)
+    if arguments:
+        return subprocess.call([PYTHON, "-m", "tests.bench.training", *arguments], cwd=ROOT, env=place.env)
+    codes = []
+    for title, command in EVERYTHING:
+        say(f"\n{paint(f'== {title}', BOLD)}")
+        codes.append(subprocess.call([PYTHON, "-m", *command], cwd=ROOT, env=place.env))
+    return max(codes)

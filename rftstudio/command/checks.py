@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from rftstudio.command.environment import PYTHON, VENV, make_environment, system_package
+from rftstudio.command.place import Place
 from rftstudio.command.postgres import postgres
 from rftstudio.command.terminal import BOLD, GREEN, RED, ROOT, paint, say
+from rftstudio.command.up import fetch_model
 
 PYTEST: list[str] = [PYTHON, "-m", "pytest"]
 ROOMS = ("accounts", "evaluations", "graders", "home", "registry", "runs", "tasksets")
@@ -63,6 +65,8 @@ def run_checks(arguments: Sequence[str]) -> int:
     given = [argument for argument in arguments if argument != "--fast"]
     env = {key: value for key, value in os.environ.items() if key not in OWN}
     env["PYTHONUNBUFFERED"] = "1"
+    if "--fast" not in arguments:
+        env.setdefault("RFT_TEST_MODEL", embedded_model())
     with tempfile.TemporaryDirectory(prefix="studio-test-") as scratch:
         env["DATA_DIR"] = scratch
         if given:
@@ -82,6 +86,15 @@ def run_checks(arguments: Sequence[str]) -> int:
     for title, code, seconds in results:
         say(f"  {paint('FAILED', RED) if code else paint('passed', GREEN)}  {seconds:7.1f} s  {title}")
     return 1 if any(code for _, code, _ in results) else 0
+
+
+def embedded_model() -> str:
+    """The directory of the embedded model, made under DATA_DIR where it is missing."""
+    place = Place()
+    fetch_model(place)
+    code = "import sys, pathlib; from rftstudio.engine.inference import embedded as e; "
+    code += "print(e.location(pathlib.Path(sys.argv[1])))"
+    return subprocess.check_output([PYTHON, "-c", code, str(place.data)], cwd=ROOT, text=True).strip()
 
 
 def _run(command: Sequence[str], env: Mapping[str, str]) -> int:
