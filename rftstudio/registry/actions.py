@@ -75,6 +75,13 @@ def forget_timing(*, model: BaseModel) -> BaseModel:
     return model
 
 
+def note_untimed(*, model: BaseModel, why: str) -> BaseModel:
+    """A timing did not work; pages say so instead of waiting for it."""
+    model.timing = {"asked_at": timezone.now().isoformat(), "error": why[:500]}
+    model.save(update_fields=["timing"])
+    return model
+
+
 def time_model(*, model: BaseModel) -> BaseModel:
     """Time one training step of a model on this machine and keep the figures. Takes up to minutes.
 

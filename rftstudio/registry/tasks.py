@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 @shared_task(name="registry.time_model")
 def time_model(pk: int) -> bool:
-    """Time one model; a failure leaves its expected times unknown and may be asked for again."""
+    """Time one model; a failure leaves its expected times unknown for a while, then it is asked for again."""
     model = BaseModel.objects.filter(pk=pk).first()
     if model is None or model.is_timed:
         return False
@@ -21,5 +21,6 @@ def time_model(pk: int) -> bool:
         actions.time_model(model=model)
     except SystemFault as fault:
         log.warning("%s", fault)
+        actions.note_untimed(model=model, why=str(fault))
         return False
     return True

@@ -16,6 +16,14 @@ WHY_DISCARDED = {
 
 
 @dataclass(frozen=True)
+class Alike:
+    """Answers of one task that say the same and got the same mark: the first of them, and how many there are."""
+
+    rollout: Rollout
+    count: int
+
+
+@dataclass(frozen=True)
 class Group:
     """All answers to one task at one step. prompt: the last message of what the model was asked."""
 
@@ -24,6 +32,14 @@ class Group:
     prompt: str
     reference: str
     rollouts: list[Rollout]
+
+    @property
+    def alike(self) -> list[Alike]:
+        """The answers, the best first, each wording once."""
+        found: dict[tuple[str, float | None, str], list[Rollout]] = {}
+        for rollout in self.rollouts:
+            found.setdefault((rollout.text, rollout.reward, rollout.discard), []).append(rollout)
+        return [Alike(rollouts[0], len(rollouts)) for rollouts in found.values()]
 
     @property
     def scores(self) -> list[float]:

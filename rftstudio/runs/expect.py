@@ -20,7 +20,9 @@ LOOKED_AT = 16  # items
 
 @dataclass(frozen=True)
 class Outlook:
-    """state: timed; timing (being measured now); busy (not while a job runs); none (no model)."""
+    """state: timed; timing (being measured now); busy (not while a job runs); unknown (measuring
+    did not work); none (no model).
+    """
 
     state: str
     seconds: dict[str, float] = field(default_factory=dict)  # by preset
@@ -49,7 +51,8 @@ def outlook_of(*, taskset: TaskSet, model: BaseModel | None, preset: str, settin
             return Outlook("busy")
         if ask_for_timing(model=model):
             queue.wake("registry.time_model", [model.pk])
-        return Outlook("timing")
+            return Outlook("timing")
+        return Outlook("unknown" if model.timing.get("error") else "timing")
     rows = taskset.items.live().filter(split=Split.TRAIN)[:LOOKED_AT] or taskset.items.live()[:LOOKED_AT]
     length = _tokens([draft_item(taskset, row) for row in rows])
     n_items = taskset.items.live().count()

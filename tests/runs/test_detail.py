@@ -1,0 +1,152 @@
+"""A run's page and the small answers that keep it live."""
+
+import pytest
+
+from rftstudio.runs.jobs import Status
+from rftstudio.runs.models import Run
+from tests.runs.made import run_at
+
+pytestmark = pytest.mark.django_db
+PAGES = ["", "status/", "points/", "rollouts/"]
+
+
+@pytest.fixture
+def run(workspace, bob):
+    return run_at(7, workspace=workspace, by=bob)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_who_may_look(run, page, as_alice, as_bob, as_vera, as_charlie, client):
+    url = f"/runs/{run.pk}/{page}"
+    assert [one.get(url).status_code for one in (as_alice, as_bob, as_vera)] == [200, 200, 200]
+    assert as_charlie.get(url).status_code == 404
+    assert client.get(url).status_code == 302
+    assert as_alice.post(url).status_code == 405
+    assert as_alice.get(f"/runs/{run.pk + 999}/{page}").status_code == 404
+
+
+def test_the_head_of_the_page(run, as_bob):
+    text = as_bob.get(f"/runs/{run.pk}/").text
+    assert "Step 7 of 20" in text
+    assert "left" in text
+    assert "before training" in text
+    assert 'value="7" max="20"' in text
+    assert "Stop this training?" in text
+    assert 'hx-trigger="studio:tick from:body"' in text
+
+
+def test_a_viewer_has_no_buttons(run, as_vera):
+    text = as_vera.get(f"/runs/{run.pk}/").text
+    assert "Stop this training?" not in text
+    assert "Launch again" not in text
+
+
+def test_an_ended_run_asks_for_nothing_more(run, as_bob):
+    Run.objects.filter(pk=run.pk).update(status=Status.FAILED, error="The disk is full.", culprit="system")
+    text = as_bob.get(f"/runs/{run.pk}/").text
+    assert "The disk is full." in text
+    assert "studio:tick" not in text
+    assert "data-open" not in text
+    assert "Keep it as a model" in text
+    answer = as_bob.get(f"/runs/{run.pk}/status/", headers={"HX-Request": "true"})
+    assert answer["HX-Refresh"] == "true"
+
+
+def test_status_is_304_while_nothing_changed(run, as_bob):
+    Run.objects.filter(pk=run.pk).update(started_at=None)  # no clock on the page
+    first = as_bob.get(f"/runs/{run.pk}/status/")
+    again = as_bob.get(f"/runs/{run.pk}/status/", headers={"If-None-Match": first["ETag"]})
+    assert again.status_code == 304
+    Run.objects.filter(pk=run.pk).update(wish="cancel")
+    assert as_bob.get(f"/runs/{run.pk}/status/", headers={"If-None-Match": first["ETag"]}).status_code == 200
+
+
+def test_points_since(run, as_bob):
+    url = f"/runs/{run.pk}/points/"
+    whole = as_bob.get(url).json()
+    assert [point["step"] for point in whole["points"]] == list(range(8))
+    assert (whole["next"], whole["open"], whole["status"]) == (7, True, "running")
+    assert whole["charts"]["reward"]["figure"]["data"]
+    news = as_bob.get(f"{url}?since=5&charts=reward,time,nonsense").json()
+    assert [point["step"] for point in news["points"]] == [6, 7]
+    assert news["charts"]["reward"]["extend"]["0"]["x"] == [6, 7]
+    assert set(news["charts"]) == {"reward", "time"}
+    assert as_bob.get(f"{url}?since=7").json() == {
+        "status": "running", "open": True, "next": 7, "points": [], "charts": {},
+    }  # fmt: skip
+    assert as_bob.get(f"{url}?since=x").status_code == 400
+
+
+def test_points_without_news_cost_few_queries(run, as_bob, django_assert_max_num_queries):
+    with django_assert_max_num_queries(5):
+        as_bob.get(f"/runs/{run.pk}/points/?since=7")
+
+
+def test_answers_of_a_step_best_first(run, as_bob):
+    text = as_bob.get(f"/runs/{run.pk}/?tab=answers&step=3").text
+    assert text.index("answer number 28") < text.index("answer number 27") < text.index("answer number 25")
+    assert "reason 28" in text
+    item = run.taskset_version.items.get(key=run.rollouts.get(seq=25).item_key)
+    assert item.reference_answer in text
+    assert str(item.fields["message"])[:20] in text
+    assert '<option value="3" selected>' in text
+
+
+def test_answers_default_to_the_newest_step_and_bad_ones_to_the_nearest(run, as_bob):
+    url = f"/runs/{run.pk}/rollouts/"
+    assert '<option value="7" selected>' in as_bob.get(url).text
+    assert '<option value="7" selected>' in as_bob.get(f"{url}?step=999").text
+    assert '<option value="7" selected>' in as_bob.get(f"{url}?step=%00").text
+    assert '<option value="0" selected>' in as_bob.get(f"{url}?phase=valid").text
+
+
+def test_discards_and_missing_scores_are_named(run, as_bob):
+    run.rollouts.filter(step=7, group=0).update(reward=None, discard="no score", truncated=True)
+    run.rollouts.filter(step=7, group=1).update(reward=0.5, discard="no spread")
+    text = as_bob.get(f"/runs/{run.pk}/rollouts/?step=7").text
+    assert "could not mark" in text
+    assert "nothing to learn from" in text
+    assert "cut off at the length limit" in text
+    assert "no score" in text
+
+
+@pytest.mark.parametrize("tab", ["answers", "curves", "events", "settings", "log", "nonsense"])
+def test_tabs_whole_and_as_fragment(run, tab, as_vera):
+    url = f"/runs/{run.pk}/?tab={tab}"
+    assert as_vera.get(url).status_code == 200
+    part = as_vera.get(url, headers={"HX-Request": "true", "HX-Target": "tab"})
+    assert part.status_code == 200
+    assert "<html" not in part.text
+    assert 'id="tab"' in part.text
+
+
+def test_settings_name_what_was_changed(run, as_bob):
+    text = as_bob.get(f"/runs/{run.pk}/?tab=settings").text
+    assert "changed from 80" in text
+    assert run.taskset_version.short_hash in text
+
+
+def test_log_and_files(run, as_bob, as_charlie):
+    (run.directory / "log.txt").write_text("<b>loading</b>\n" + "x" * 70_000 + "\nlast line\n")
+    text = as_bob.get(f"/runs/{run.pk}/?tab=log").text
+    assert "last line" in text
+    assert "<b>loading" not in text
+    assert as_bob.get(f"/runs/{run.pk}/files/job/").getvalue().startswith(b"{")
+    assert as_bob.get(f"/runs/{run.pk}/files/secret_key/").status_code == 404
+    assert as_bob.get(f"/runs/{run.pk}/files/rollouts/").status_code == 404, "not written yet"
+    assert as_charlie.get(f"/runs/{run.pk}/files/job/").status_code == 404
+
+
+def test_a_waiting_run(workspace, as_bob):
+    first, second = run_at(0, workspace=workspace), run_at(0, workspace=workspace)
+    Run.objects.update(status=Status.QUEUED, started_at=None)
+    Run.objects.filter(pk=first.pk).update(progress={})
+    second.events.all().delete()
+    assert "Number 2 in line" in as_bob.get(f"/runs/{second.pk}/").text
+
+
+def test_a_hostile_answer_stays_text(run, as_bob):
+    run.rollouts.filter(seq=60).update(text="<script>alert(1)</script>")
+    text = as_bob.get(f"/runs/{run.pk}/rollouts/?step=7").text
+    assert "<script>alert(1)" not in text
+    assert "&lt;script&gt;alert(1)" in text
