@@ -36,3 +36,24 @@ def test_dev_brings_postgres_along():
 def test_version_is_said_once_over():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert f'__version__ = "{project["version"]}"' in (ROOT / "rftstudio" / "__init__.py").read_text(encoding="utf-8")
+
+
+# Needed without an import of ours: by Django's hasher, as a program, by Transformers' GGUF reader, by its Trainer.
+USED_OTHERWISE = {"argon2-cffi", "gunicorn", "gguf", "accelerate"}
+MODULES = {
+    "celery[redis]": "celery",
+    "django-axes": "axes",
+    "django-csp": "csp",
+    "django-environ": "environ",
+    "django-template-partials": "template_partials",
+    "markdown-it-py": "markdown_it",
+}
+
+
+def test_nothing_is_installed_that_nobody_uses():
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "rftstudio").rglob("*.py"))
+    for requirement in requirements([]):
+        name = requirement.split("==")[0]
+        module = MODULES.get(name, name.replace("-", "_"))
+        if name not in USED_OTHERWISE:
+            assert re.search(rf"(import|from) {module}\b|[\"']{module}\b", code), f"{name} is used nowhere"

@@ -68,7 +68,7 @@ PACKAGES = (
         files=(("dist/css/tabler.min.css", "tabler.min.css"),),
         copyright="Copyright 2018-2026 The Tabler Authors\nCopyright 2018-2026 codecalm.net Paweł Kuna",
     ),
-    # Kept at the version that the plotly wheel expects, so that a figure made in Python draws the same in the page.
+    # The basic bundle: lines, bars and scatter are all that the pages draw.
     Package(
         folder="plotly-basic-4.1.1",
         npm="plotly.js-basic-dist-min",
