@@ -1,6 +1,7 @@
 """What is looked at on a comparison's page, and the settings of a new comparison. Nothing here saves."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.db.models import F, Q, QuerySet
@@ -62,8 +63,10 @@ class ItemFilter(forms.Form):
         return items.order_by(*SORTING[wanted.get("sort", "")])
 
     @property
-    def is_narrowed(self) -> bool:
-        return any(self.cleaned_data.get(name) for name in ("show", "tag", "q"))
+    def query(self) -> str:
+        """The filters as they stand in an address, without the empty ones."""
+        chosen = {name: value for name, value in self.cleaned_data.items() if value}
+        return f"?{urlencode(chosen)}" if chosen else ""
 
 
 class ComparisonForm(forms.Form):

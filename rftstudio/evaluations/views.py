@@ -65,6 +65,7 @@ def detail(request: Request, pk: int) -> HttpResponse:
     context |= _items(request, comparison)
     if request.htmx and request.htmx.target == "items":
         response = render(request, "evaluations/detail.html#items", context)
+        response["HX-Push-Url"] = f"{request.path}{context['filter'].query}"
     else:
         response = render(request, "evaluations/detail.html", context | _results(comparison))
     patch_vary_headers(response, ["HX-Request", "HX-Target"])

@@ -55,6 +55,8 @@ def claim(summary: Summary) -> str:
         return "Nothing can be said about which is better."
     if summary["low"] is None:
         return "No interval can be given, so no difference can be claimed."
+    if not summary["better"] + summary["worse"]:
+        return "No difference can be claimed: every task came out the same."
     return {
         "better": "The tuned model is better: the whole interval lies above 0.",
         "worse": "The tuned model is worse: the whole interval lies below 0.",

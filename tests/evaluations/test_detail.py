@@ -101,7 +101,8 @@ def test_filters_and_orders(as_alice, comparison, filters, found):
 
 def test_only_the_items_are_sent_to_a_fragment(as_alice, comparison):
     headers = {"HX-Request": "true", "HX-Target": "items"}
-    response = as_alice.get(address(comparison), {"show": "worse"}, headers=headers)
+    response = as_alice.get(address(comparison), {"show": "worse", "q": "", "tag": ""}, headers=headers)
+    assert response["HX-Push-Url"] == f"{address(comparison)}?show=worse"
     assert order(response) == ["test-0"]
     assert "<html" not in response.content.decode()
     assert "HX-Request" in response["Vary"]

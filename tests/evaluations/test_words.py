@@ -14,7 +14,7 @@ def summary(base, tuned):
 def test_the_headline():
     found = summary([0.0] * 30 + [1.0] * 10, [1.0] * 30 + [0.0] + [1.0] * 9)
     assert words.headline(found) == (
-        "On 40 unseen tasks the tuned model scores 0.97 against 0.25, +0.72 [0.56, 0.89]; "
+        "On 40 unseen tasks the tuned model scores 0.98 against 0.25, +0.73 [0.56, 0.89]; "
         "better on 30, worse on 1, same on 9."
     )
     assert words.claim(found).startswith("The tuned model is better")
@@ -23,6 +23,10 @@ def test_the_headline():
 def test_no_difference_is_claimed_where_the_interval_holds_zero():
     found = summary([0.0, 1.0, 0.0, 1.0, 0.5], [1.0, 0.0, 0.0, 1.0, 0.6])
     assert "No difference can be claimed" in words.claim(found)
+
+
+def test_nothing_different_is_said_plainly():
+    assert words.claim(summary([0.5] * 9, [0.5] * 9)).endswith("every task came out the same.")
 
 
 def test_worse_is_said_plainly():
