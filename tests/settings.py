@@ -9,8 +9,8 @@ if url := os.environ.get("RFT_TEST_DATABASE_URL"):
     os.environ["DATABASE_URL"] = url
 os.environ["BROKER_URL"] = "memory://"
 
-from rftstudio.settings import *  # noqa: E402, F403
-from rftstudio.settings import DATA_DIR, DATABASES, STORAGES  # noqa: E402
+from rftstudio.settings import *  # noqa: F403
+from rftstudio.settings import DATA_DIR, DATABASES, STORAGES
 
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 WHITENOISE_AUTOREFRESH = True

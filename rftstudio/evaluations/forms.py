@@ -25,7 +25,7 @@ CONDITIONS = {
     "words": Q(changed=True),
     **{outcome: Q(outcome=outcome) for outcome in ("worse", "better", "same", "no_score")},
 }
-SORTING = {
+SORTING: dict[str, list[Any]] = {
     "": [F("difference").asc(nulls_last=True), "position"],
     "better": [F("difference").desc(nulls_last=True), "position"],
     "file": ["position"],

@@ -101,8 +101,10 @@ class ItemForm(forms.Form):
     def typed_messages(self) -> list[dict[str, str]] | None:
         if not self.is_conversation:
             return None
-        rows = [{"role": row.get("role"), "content": row.get("content").replace("\r\n", "\n")} for row in self.turns]
-        return [row for row in rows if row.get("content").strip()]
+        rows = [
+            {"role": row.get("role"), "content": (row.get("content") or "").replace("\r\n", "\n")} for row in self.turns
+        ]
+        return [row for row in rows if (row["content"] or "").strip()]
 
     def clean(self) -> dict[str, Any]:
         for name in self.input_names:
