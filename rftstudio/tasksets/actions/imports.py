@@ -135,7 +135,8 @@ def _check(found: ItemImport) -> dict[str, Any]:
         prompt_key(fields=fields, messages=messages)
         for fields, messages in taskset.items.live().values_list("fields", "messages").iterator(chunk_size=2000)
     }
-    checker = Checker(definition, names, targets, taken=taken_keys(taskset), asked=asked)
+    taken = set(taskset.items.live().values_list("key", flat=True))
+    checker = Checker(definition, names, targets, taken=taken, asked=asked)
     rows = read_rows(_path(found), Dialect.from_json(found.dialect), names)
     report: dict[str, Any] = {"first_rows": found.report.get("first_rows", []), "rows": 0, "good": 0, "bad": 0}
     report |= {"repeats": 0, "problems": [], "by_column": {}, "preview": [], "splits": {}}

@@ -83,6 +83,8 @@ def insert(
 ) -> list[TaskItem]:
     """Save checked items. taken: the task set's keys so far, extended in place. Raises `SpecError` for a used key."""
     taken = taken_keys(taskset) if taken is None else taken
+    items = list(items)
+    _make_room(taskset, {item.key for item in items if item.key}, taken)
     fresh = []
     for item in items:
         if item.key and item.key in taken:
@@ -98,8 +100,19 @@ def insert(
 
 
 def taken_keys(taskset: TaskSet) -> set[str]:
-    """Keys in use. Those of deleted items too: an undo must find its key free."""
+    """Keys in use, those of deleted items too, which may come back."""
     return set(taskset.items.values_list("key", flat=True))
+
+
+def _make_room(taskset: TaskSet, wanted: set[str], taken: set[str]) -> None:
+    """A deleted item gives its key up to a new one that asks for it, so that a file can be imported once more."""
+    keys = sorted(wanted & taken)
+    for start in range(0, len(keys), BATCH):
+        for old in taskset.items.deleted().filter(key__in=keys[start : start + BATCH]).only("key"):
+            taken.discard(old.key)
+            old.key = f"{old.key[:40]}~{old.pk}"
+            taken.add(old.key)
+            old.save(update_fields=["key"])
 
 
 def save_item(*, item: TaskItem, by: User | None, **values: Any) -> TaskItem:

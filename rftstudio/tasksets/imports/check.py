@@ -43,10 +43,8 @@ class Checker:
         self.taken = taken
         self.asked = asked
         self.has_reference = "reference_answer" in targets
-        self.column_of = {target.removeprefix("field:"): name for name, target in self.mapped}
+        self.column_of = {target: name for name, target in self.mapped}
         self.only_where_empty = CONVERSATION_IF_EMPTY in targets
-        if CONVERSATION_IF_EMPTY in targets:
-            self.column_of["messages"] = self.column_of[CONVERSATION_IF_EMPTY]
         self.keys_seen: dict[str, int] = {}
 
     def check_all(self, rows: Iterator[RawRow]) -> Iterator[CheckedRow]:
@@ -100,9 +98,7 @@ class Checker:
         try:
             item = draft_row(row, self.definition)
         except SpecError as error:
-            part = "messages" if "messages" in error.path else error.path
-            part = {"id": "key"}.get(part, part)
-            checked.faults.append(Fault(self.column_of.get(part, ""), error.message, error.fix))
+            checked.faults.append(Fault(self._column(error.path), error.message, error.fix))
             return
         if item.key:
             column = self.column_of.get("key", "")
@@ -112,13 +108,23 @@ class Checker:
                 return
             if item.key in self.taken:
                 message = f"There is already an item with the id “{item.key}”."
-                fix = "Leave the column out to add it as a new item, or delete the old item for good."
+                fix = "Leave the column out to add the row as a new item, or delete the old item first."
                 checked.faults.append(Fault(column, message, fix))
                 return
             self.keys_seen[item.key] = checked.line
         prompt = prompt_key(fields=item.fields, messages=item.messages)
         checked.repeats = prompt in self.asked
         self.asked.add(prompt)
+
+    def _column(self, path: str) -> str:
+        """The column behind a part of a row; "" where it is the row as a whole."""
+        if "messages" in path:
+            return self.column_of.get(CONVERSATION) or self.column_of.get(CONVERSATION_IF_EMPTY, "")
+        asked = [name for name, target in self.mapped if target.startswith("field:")]
+        if path == "fields" and len(asked) == 1:
+            return asked[0]
+        part = "key" if path == "id" else path
+        return self.column_of.get(f"field:{path}") or self.column_of.get(part, "")
 
 
 def _is_message(part: Any) -> bool:
