@@ -24,7 +24,7 @@ def create_grader(*, taskset: TaskSet, by: User | None, name: str = "", spec: di
         first = not taskset.graders.active().exists()
         return Grader.objects.create(
             taskset=taskset,
-            name=_checked_name(name or _free_name(taskset, parsed.title)),
+            name=_checked_name(name) if name.strip() else _free_name(taskset, "Main grader" if first else "Grader"),
             spec=stored(parsed),
             in_use=first and Grader.objects.used_by(taskset) is None,
             created_by=by,

@@ -52,6 +52,8 @@ const showState = () => {
     if (place) place.textContent = text;
   }
   showNames(state.names);
+  const chip = document.getElementById("score-chip");
+  if (chip) chip.textContent = `Score ${document.querySelector("#scored .score-number")?.textContent ?? "–"}`;
   const json = document.getElementById("json");
   if (json && !jsonTouched && document.activeElement !== json) {
     json.value = state.json;

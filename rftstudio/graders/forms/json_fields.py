@@ -11,8 +11,8 @@ class JsonFieldForm(SpecForm):
     path = SpecField(
         label="Field", help_text="Points between names, places in a list from 0 in brackets: diagnosis[0].code."
     )
-    weight = NumberField(label="Weight")
-    required = FlagField(label="Required", help_text="Scores 0 where the answer leaves it out.")
+    weight = NumberField(label="Weight", term="")
+    required = FlagField(label="Required", term="", help_text="Scores 0 where the answer leaves it out.")
 
 
 class JsonFieldsForm(AnswerForm):

@@ -27,7 +27,7 @@ class CriterionForm(SpecForm):
         widget=forms.Textarea(attrs={"rows": 1, "class": "one-line", "placeholder": "Names the drug and its dose"}),
     )
     name = SpecField(label="Short name", help_text="For charts. Empty: its first words.")
-    weight = NumberField(label="Weight")
+    weight = NumberField(label="Weight", term="")
     polarity = ChoiceField(
         label="A good answer",
         choices=[("must", "must do this"), ("must_not", "must not do this")],

@@ -41,7 +41,7 @@ def builder(request: Request, pk: int) -> HttpResponse:
         bench.apply_json(bench.texts.get("json", ""))
     else:
         bench.apply(word)
-    return _page(request, bench, "#changed", status=422 if bench.json_error else 200)
+    return _page(request, bench, "#changed")
 
 
 @require_POST
@@ -75,16 +75,16 @@ def _save(request: Request, bench: Workbench, *, publish: bool) -> HttpResponse:
     grader = bench.grader
     address = reverse("graders:builder", args=[grader.pk])
     if bench.spec is None or bench.json_error:
-        return _page(request, bench, "#changed", status=422, failed="This is not saved yet. See the JSON below.")
+        return _page(request, bench, "#changed", failed="This is not saved yet. See the JSON below.")
     try:
         actions.save_draft(grader=grader, spec=bench.node.spec, by=request.user)
     except SpecError as error:
-        return _page(request, bench, "#changed", status=422, failed=str(error))
+        return _page(request, bench, "#changed", failed=str(error))
     if publish:
         try:
             version = actions.publish_grader(grader=grader, by=request.user, note=request.POST.get("note", ""))
         except SpecError as error:
-            return _page(request, bench, "#changed", status=422, failed=str(error))
+            return _page(request, bench, "#changed", failed=str(error))
         _say_published(request, grader, version.number)
     elif request.htmx:
         kept = {name: text for name, text in bench.texts.items() if name in ("item", "answer", "note")}
@@ -112,7 +112,7 @@ def warn_of_references(request: Request, grader: Grader) -> None:
             messages.warning(request, f"{warning} “Try on the items” shows which.")
 
 
-def _page(request: Request, bench: Workbench, part: str = "", *, status: int = 200, **more: Any) -> HttpResponse:
+def _page(request: Request, bench: Workbench, part: str = "", **more: Any) -> HttpResponse:
     """The whole page, or for htmx only the part that changed."""
     taskset = bench.grader.taskset
     context = {
@@ -135,4 +135,4 @@ def _page(request: Request, bench: Workbench, part: str = "", *, status: int = 2
             (more["trial"].wrong, "Another item’s answers", "Wrong answers that are paid 0.5 or more"),
         ]
     context.setdefault("tryout", Tryout(bench))
-    return render(request, f"{PAGE}{part}" if request.htmx and part else PAGE, context, status=status)
+    return render(request, f"{PAGE}{part}" if request.htmx and part else PAGE, context)
