@@ -46,6 +46,7 @@ def publish_grader(*, grader: Grader, by: User | None, note: str = "") -> Grader
     spec = check_spec(grader.taskset, grader.spec)
     require_references(grader.taskset, spec)
     frozen = stored(spec)
+    kept_note = "".join(letter for letter in note if letter.isprintable()).strip()[:300]
     digest = content_hash(frozen)
     for _ in range(5):
         latest = grader.latest_version
@@ -55,7 +56,7 @@ def publish_grader(*, grader: Grader, by: User | None, note: str = "") -> Grader
         try:
             with transaction.atomic():
                 return grader.versions.create(
-                    number=number, spec=frozen, content_hash=digest, note=note.strip()[:300], published_by=by
+                    number=number, spec=frozen, content_hash=digest, note=kept_note, published_by=by
                 )
         except IntegrityError:
             continue  # somebody published at the same moment: look again
