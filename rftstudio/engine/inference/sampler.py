@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import DynamicCache
+
+from rftstudio.engine.inference.decoding import PlainDecoder, SharedDecoder, best_decoder
 
 Tokens = list[int]
 
@@ -60,6 +61,7 @@ class Sampler:
         self.stop = frozenset(stop)
         self.pad = pad
         self.max_rows = max_rows
+        self.decoder: type[SharedDecoder] | type[PlainDecoder] | None = None
         self.spent = Spent()
 
     @torch.inference_mode()
@@ -91,33 +93,12 @@ class Sampler:
         temperature: float,
     ) -> None:
         started = perf_counter()
-        where = self.model.device
-        longest = max(len(prompts[i]) for i in batch)
-        ids = torch.full((len(batch), longest), self.pad)
-        mask = torch.zeros((len(batch), longest), dtype=torch.long)
-        for row, i in enumerate(batch):
-            ids[row, longest - len(prompts[i]) :] = torch.tensor(prompts[i])
-            mask[row, longest - len(prompts[i]) :] = 1
-        ids, mask = ids.to(where), mask.to(where)
-        positions = (mask.cumsum(1) - 1).clamp(min=0)
-        cache = DynamicCache(config=self.model.config)
-        logits = self.model(
-            input_ids=ids,
-            attention_mask=mask,
-            position_ids=positions,
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        ).logits[:, -1]
-        counts = torch.tensor([len(seeds[i]) for i in batch], device=where)
-        if bool((counts != 1).any()):
-            spread = torch.repeat_interleave(torch.arange(len(batch), device=where), counts)
-            cache.batch_select_indices(spread)
-            logits, mask, position = logits[spread], mask[spread], positions[spread, -1]
-        else:
-            position = positions[:, -1]
+        if self.decoder is None:
+            self.decoder = best_decoder(self.model, self.pad)
+        decoder = self.decoder(self.model, self.pad)
+        logits = decoder.prefill([prompts[i] for i in batch], [len(seeds[i]) for i in batch])
         live = [answer for i in batch for answer in answers[i]]
-        uniforms = _uniforms([seed for i in batch for seed in seeds[i]], max_new_tokens).to(where)
+        uniforms = _uniforms([seed for i in batch for seed in seeds[i]], max_new_tokens).to(logits.device)
         prefilled = perf_counter()
         self.spent.prefill_s += prefilled - started
         self.spent.prefill_tokens += sum(len(prompts[i]) for i in batch)
@@ -140,19 +121,11 @@ class Sampler:
             if not keep or step == max_new_tokens - 1:
                 break
             if len(keep) < len(live):
-                index = torch.tensor(keep, device=where)
+                index = torch.tensor(keep, device=logits.device)
                 live = [live[row] for row in keep]
-                tokens, mask, position, uniforms = tokens[index], mask[index], position[index], uniforms[index]
-                cache.batch_select_indices(index)
-            mask = torch.cat([mask, mask.new_ones(len(live), 1)], 1)
-            position = position + 1
-            logits = self.model(
-                input_ids=tokens[:, None],
-                attention_mask=mask,
-                position_ids=position[:, None],
-                past_key_values=cache,
-                use_cache=True,
-            ).logits[:, -1]
+                tokens, uniforms = tokens[index], uniforms[index]
+                decoder.keep(index)
+            logits = decoder.step(tokens)
         self.spent.decode_s += perf_counter() - prefilled
 
 
