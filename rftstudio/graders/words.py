@@ -42,7 +42,7 @@ def describe(spec: Mapping[str, Any]) -> str:
 
 def _number(spec: Mapping[str, Any]) -> str:
     tolerance = spec.get("tolerance", 0)
-    if not isinstance(tolerance, int | float) or tolerance == 0:
+    if not isinstance(tolerance, int | float) or not 0 < tolerance < 1e300:
         return "exactly the right number"
     if spec.get("tolerance_kind") == "relative":
         return f"within {100 * tolerance:g}\N{NO-BREAK SPACE}% of the right number"
