@@ -1,17 +1,36 @@
 """A run's figures by name, from its metrics. What is drawn how is `lib/charts.py`'s business."""
 
+from collections import OrderedDict
+from datetime import datetime
 from typing import Any
 
 from rftstudio.lib import charts
 from rftstudio.runs.models import Run
 
+REMEMBERED = 16  # runs whose points a process keeps; some hundred kilobytes each
 Figures = dict[str, charts.Figure]
 CURVES = ("criteria", "time", "length", "spread", "movement")  # beside the reward curve, on a tab of their own
 
 
+_known: "OrderedDict[tuple[int, datetime], list[dict[str, Any]]]" = OrderedDict()
+
+
 def points_of(run: Run) -> list[dict[str, Any]]:
-    """The data of every "metrics" event in order of steps."""
-    return list(run.events.filter(type="metrics").order_by("step").values_list("data", flat=True))
+    """The data of every "metrics" event in order of steps.
+
+    What has been reported never changes, so each open page asks the database for the newest points only.
+    """
+    key = (run.pk, run.created_at)
+    points = _known.get(key, [])
+    fresh = run.events.filter(type="metrics").order_by("step")
+    if points:
+        fresh = fresh.filter(step__gt=points[-1]["step"])
+    if found := list(fresh.values_list("data", flat=True)):
+        points = points + found  # a new list: another thread may be reading the old one
+        _known[key] = points
+        while len(_known) > REMEMBERED:
+            _known.popitem(last=False)
+    return points
 
 
 def total_steps(run: Run) -> int:

@@ -111,11 +111,13 @@ def _flat(points: Sequence[Point], total_steps: int, found: list[Finding]) -> No
     ci = first.get("valid_reward_ci")
     if best["valid_reward_mean"] > (ci[1] if ci else first["valid_reward_mean"]):
         return
-    found.append(
-        Finding(
-            "warn",
-            "The validation reward has not risen beyond what chance would give.",
-            f"{first['valid_reward_mean']:.2f} before training, {best['valid_reward_mean']:.2f} at best.",
-            "Look at the answers below. A higher learning rate, more steps or a more gradual grader may help.",
-        )
-    )
+    evidence = f"{first['valid_reward_mean']:.2f} before training, {best['valid_reward_mean']:.2f} at best"
+    if rest[-1]["valid_reward_mean"] < first["valid_reward_mean"]:
+        sentence = "The validation reward has fallen below where it began."
+        evidence += f", {rest[-1]['valid_reward_mean']:.2f} last."
+        action = "A lower learning rate, more answers per step or a more gradual grader may help."
+    else:
+        sentence = "The validation reward has not risen beyond what chance would give."
+        evidence += "."
+        action = "Look at the answers below. More steps, a higher learning rate or a more gradual grader may help."
+    found.append(Finding("warn", sentence, evidence, action))

@@ -41,7 +41,8 @@ def started(word: str = "") -> list[psutil.Process]:
             ours = str(settings.DATA_DIR) in words or process.environ().get("DATA_DIR") == str(settings.DATA_DIR)
         except psutil.Error:
             continue
-        if ours and process.pid != os.getpid() and word in words and ("supervise" in words or "counting_job" in words):
+        of_a_job = any(name in words for name in ("supervise", "counting_job", "rftstudio.engine"))
+        if ours and process.pid != os.getpid() and word in words and of_a_job:
             found.append(process)
     return found
 

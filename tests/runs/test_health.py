@@ -44,6 +44,14 @@ def test_grader_failures_are_counted_by_kind():
     assert "other_error 4" in found[0].evidence
 
 
+def test_fallen_validation():
+    fallen = [metrics(step) for step in range(21)]
+    for point in fallen:
+        if "valid_reward_mean" in point:
+            point |= {"valid_reward_mean": 0.5 - point["step"] / 100, "valid_reward_ci": [0.4, 0.6]}
+    assert "has fallen" in said(findings(fallen, total_steps=20))
+
+
 def test_flat_validation_within_chance():
     flat = [metrics(step) for step in range(21)]
     for point in flat:

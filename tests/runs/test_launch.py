@@ -220,7 +220,8 @@ def test_a_disk_that_refuses_leaves_no_row(taskset, grader, model, bob, settings
     assert Run.objects.count() == 0
 
 
-def test_a_directory_of_an_older_database_is_set_aside(taskset, grader, model, bob, settings):
+def test_a_directory_of_an_older_database_is_set_aside(taskset, grader, model, bob, settings, tmp_path):
+    settings.JOBS_DIR = tmp_path / "jobs"
     version, marks = publish_version(taskset=taskset, by=bob), publish_grader(grader=grader, by=bob)
     first = launch(version, marks, model)
     leftover = Path(settings.JOBS_DIR) / "runs" / str(first.pk + 1)

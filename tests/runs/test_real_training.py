@@ -1,0 +1,49 @@
+"""The engine itself under a supervisor, on a model small enough for a test: trained, killed, picked up, kept."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from rftstudio.registry.actions import register_local
+from rftstudio.runs.jobs import Status
+from rftstudio.runs.tasks import start_job
+from tests.factories import make_run, make_taskset
+from tests.runs.conftest import started
+from tests.runs.test_supervisor import ended
+
+pytestmark = [pytest.mark.slow, pytest.mark.training]
+STEPS = 12
+
+
+@pytest.fixture
+def run(processes, workspace, monkeypatch, tmp_path):
+    from tests.engine.tiny import save_tiny_model
+
+    monkeypatch.setenv("RFT_TEST_ENGINE", "real")
+    model = register_local(name="tiny llama", directory=save_tiny_model(tmp_path / "tiny"))
+    taskset = make_taskset(workspace=workspace, published=True, worked_examples=[], instructions="answer with one word")
+    settings = {"steps": STEPS, "eval_interval": 4, "batch_size": 8, "group_size": 4, "max_completion_length": 4}
+    return make_run(workspace=workspace, taskset=taskset, base_model=model, settings=settings)
+
+
+def test_a_training_killed_twice_is_whole_and_kept(run, until, kill):
+    assert start_job("runs", "run", run.pk)
+    until(lambda: run.events.filter(type="metrics", step__gte=2).exists(), seconds=120)
+    kill(started("rftstudio.engine.training")[0])
+    kill(started("supervise")[0])
+    until(lambda: ended(run), seconds=200, looking_round=True)
+    assert (run.status, run.error) == (Status.SUCCEEDED, "")
+    metrics = run.events.filter(type="metrics").order_by("seq")
+    assert [event.step for event in metrics] == list(range(STEPS + 1))
+    seqs = list(run.events.order_by("seq").values_list("seq", flat=True))
+    assert seqs == list(range(1, len(seqs) + 1))
+    assert run.rollouts.filter(phase="train").count() == STEPS * 8
+    written = [json.loads(line) for line in (run.directory / "rollouts.jsonl").read_text().splitlines()]
+    assert [row.seq for row in run.rollouts.order_by("seq")] == [row["seq"] for row in written]
+    model = run.tuned_model
+    weights = Path(model.path) / "adapter_model.safetensors"
+    assert model.adapter_hash == hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert run.result["status"] == "succeeded"
+    assert model.lineage["base_valid_reward_mean"] is not None
