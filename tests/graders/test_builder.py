@@ -41,7 +41,7 @@ def test_it_opens_with_a_working_grader_and_the_reference_answer(grader, as_bob)
     assert "The answer is one label out of a list" in page
     assert response.context["tryout"].grade["score"] == 1.0
     assert "My chest hurts badly." in page
-    assert "Never published" in page
+    assert "Not published yet" in page
 
 
 def test_a_task_set_without_a_grader_gets_one_by_a_button(taskset, as_bob, as_vera):

@@ -99,7 +99,7 @@ def _save(request: Request, bench: Workbench, *, publish: bool) -> HttpResponse:
 
 
 def _say_published(request: Request, grader: Grader, number: int) -> None:
-    messages.success(request, f"Version {number} of “{grader.name}” is published. Trainings use it from now on.")
+    messages.success(request, f"Version {number} of “{grader.name}” is published. It will never change.")
     warn_of_references(request, grader)
 
 
