@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rftstudio.engine.errors import SpecError
+from rftstudio.engine.inference.folded import fold
 
 WEIGHTS = "adapter_model.safetensors"
 
@@ -28,7 +29,9 @@ def add_adapter(model: Any, name: str, path: Path) -> Any:
         if isinstance(model, PeftModel):
             model.load_adapter(str(path), adapter_name=name, is_trainable=False, use_safetensors=True)
             return model
-        return PeftModel.from_pretrained(model, str(path), adapter_name=name, use_safetensors=True).eval()
+        tuned = PeftModel.from_pretrained(model, str(path), adapter_name=name, use_safetensors=True).eval()
+        fold(tuned)
+        return tuned
     except (ValueError, RuntimeError, KeyError, OSError) as error:
         raise SpecError(
             f"The adapter in {path.name} does not fit the model: {error}",

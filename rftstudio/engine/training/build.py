@@ -7,6 +7,7 @@ from datasets import Dataset
 from peft import LoraConfig
 from transformers import PrinterCallback
 
+from rftstudio.engine.inference.folded import fold
 from rftstudio.engine.inference.loading import Prompt
 from rftstudio.engine.inference.sampler import Sampler
 from rftstudio.engine.presets import TrainingSettings
@@ -56,6 +57,7 @@ def build_trainer(
         saved=saved,
     )
     trainer.remove_callback(PrinterCallback)
+    fold(trainer.accelerator.unwrap_model(trainer.model))
     reporter.trainer = trainer
     sampler.model = trainer.model
     return trainer

@@ -221,12 +221,13 @@ class StudioTrainer(GRPOTrainer):
         if not parts:
             return self._nothing()
         if self._entropy_bonus_enabled:
-            parts = [shared_prefix.pack([rows[i] for i in wanted], range(len(wanted)))]
+            parts = [[packed for part in parts for packed in part]]  # its mean is over all tokens at once
         before = {name: len(values) for name, values in self._metrics["train"].items()}
         total: torch.Tensor | None = None
         weights = []
-        for number, packed in enumerate(parts):
-            index = torch.tensor([wanted[member] for member in packed.members], device=mask_BT.device)
+        for number, trees in enumerate(parts):
+            members = [wanted[member] for packed in trees for member in packed.members]
+            index = torch.tensor(members, device=mask_BT.device)
             part = {
                 name: value[index] if isinstance(value, torch.Tensor) and value.ndim else value
                 for name, value in inputs.items()
@@ -290,13 +291,14 @@ class StudioTrainer(GRPOTrainer):
         model = self.accelerator.unwrap_model(model)
         found, entropies = [], []
         places: list[int] = []
-        for packed in shared_prefix.plan(rows):
+        for part in shared_prefix.plan(rows):
             with self.accelerator.autocast():
-                logps_T, entropy_T = shared_prefix.logps(model, packed, temperature=self.temperature)
+                logps_T, entropy_T = shared_prefix.logps(model, part, temperature=self.temperature)
             found.append(logps_T)
             entropies.append(entropy_T)
-            for member, length in zip(packed.members, packed.lengths, strict=True):
-                places += range(member * keep, member * keep + length)
+            for packed in part:
+                for member, length in zip(packed.members, packed.lengths, strict=True):
+                    places += range(member * keep, member * keep + length)
         flat = torch.zeros(len(rows) * keep, device=input_ids.device)
         if not found:
             return flat.view(-1, keep), flat.view(-1, keep) if compute_entropy else None, None

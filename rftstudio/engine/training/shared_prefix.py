@@ -6,8 +6,8 @@ token attends to its ancestors in the tree only and its position is its depth, s
 and hence every log-probability and gradient, equals the one of the unmerged rows (up to rounding).
 
 Works for decoder-only models with full attention that take a 4-D attention mask; `supports` says
-whether a model is one. Axis names: N nodes of a tree, U nodes that predict something, V vocabulary,
-D hidden size, T predictions.
+whether a model is one. Axis names: B trees side by side, N nodes of a tree, U nodes that predict
+something, V vocabulary, D hidden size, T predictions.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from rftstudio.engine.inference.attention import full_attention_only, plain_logits
+
 Tokens = Sequence[int]
 
 # Attention over a dense tree mask costs about as much for a pair of tokens as the linear layers do for
 # 1/1500 token (135M model, CPU); it decides whether a tree is cheaper whole or in pieces.
 PAIR_COST = 1 / 1500
-MAX_NODES = 1024  # bounds the memory of one forward and backward
+MAX_NODES = 1024  # bounds the memory of one forward and backward (about 2 MB a node with a 135M model)
 HEAD_CHUNK = 256  # predictions whose logits exist at the same time
 
 
@@ -74,13 +76,20 @@ class Tree:
 
 @dataclass(slots=True)
 class Packed:
-    """A tree with the predictions wanted of it. predictor, target: (T,) node and token; row_of: (T,) input row."""
+    """A tree with the predictions wanted of it.
+
+    predictor, target: (T,) node that predicts and token predicted, row by row.
+    members, lengths: the input rows, and how many predictions each has.
+    """
 
     tree: Tree
     predictor: list[int]
     target: list[int]
     members: list[int]
     lengths: list[int]
+
+
+Part = list[Packed]  # trees that go through the model together
 
 
 def pack(rows: Sequence[Row], members: Sequence[int]) -> Packed:
@@ -100,11 +109,12 @@ def pack(rows: Sequence[Row], members: Sequence[int]) -> Packed:
     return packed
 
 
-def plan(rows: Sequence[Row], *, max_nodes: int = MAX_NODES) -> list[Packed]:
-    """Split rows into trees that are cheap to compute and within `max_nodes` where that can be.
+def plan(rows: Sequence[Row], *, max_nodes: int = MAX_NODES) -> list[Part]:
+    """Split rows into trees that are cheap to compute, and gather trees into parts of about `max_nodes`.
 
     Rows are taken in the order of their content, so that trees do not depend on how a batch was shuffled.
     Whole trees save most; where completions are long, the dense attention mask makes smaller trees cheaper.
+    Rows without completion are left out.
     """
     order = sorted(
         (i for i in range(len(rows)) if rows[i].completion), key=lambda i: (rows[i].prompt, rows[i].completion)
@@ -112,55 +122,73 @@ def plan(rows: Sequence[Row], *, max_nodes: int = MAX_NODES) -> list[Packed]:
     best: list[Packed] = []
     best_cost = float("inf")
     pieces = 1
-    while order and pieces <= len(order):
+    while order:
         size = -(-len(order) // pieces)
-        packs = [pack(rows, order[start : start + size]) for start in range(0, len(order), size)]
-        nodes = [len(packed.tree.tokens) for packed in packs]
+        trees = [pack(rows, order[start : start + size]) for start in range(0, len(order), size)]
+        nodes = [len(packed.tree.tokens) for packed in trees]
         cost = sum(count + count * count * PAIR_COST for count in nodes)
-        fits = max(nodes) <= max_nodes or size == 1
-        if fits and cost < best_cost:
-            best, best_cost = packs, cost
-        elif fits and best:
+        if (max(nodes) <= max_nodes or size == 1) and cost < best_cost:
+            best, best_cost = trees, cost
+        elif best:
             break
-        pieces = pieces * 2 if pieces * 2 <= len(order) or pieces == len(order) else len(order)
-    return best
+        if size == 1:
+            break
+        pieces = min(2 * pieces, len(order))
+    return _gather(best, max_nodes)
+
+
+def _gather(trees: list[Packed], max_nodes: int) -> list[Part]:
+    """Trees of like size side by side, as many as fit."""
+    parts: list[Part] = []
+    for packed in sorted(trees, key=lambda one: len(one.tree.tokens)):
+        if parts and (len(parts[-1]) + 1) * len(packed.tree.tokens) <= max_nodes:
+            parts[-1].append(packed)
+        else:
+            parts.append([packed])
+    return parts
 
 
 def supports(config: Any) -> bool:
-    """Whether a model's attention can take our mask: full attention everywhere, plain logits."""
-    text = config.get_text_config()
-    kinds = getattr(text, "layer_types", None) or ["full_attention"]
-    plain = all(kind == "full_attention" for kind in kinds) and not getattr(text, "sliding_window", None)
-    scaled = any(
-        getattr(text, name, None) not in (None, 1.0)
-        for name in ("final_logit_softcapping", "logit_scale", "output_multiplier", "logits_scaling")
-    )
-    return plain and not scaled and not getattr(config, "is_encoder_decoder", False)
+    """Whether a model's attention can take our mask, and its head is plain."""
+    return full_attention_only(config) and plain_logits(config)
 
 
-def logps(model: Any, packed: Packed, *, temperature: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Log-probability (T,) of every prediction of a tree, and the entropy (T,) it was made with (no gradient).
+def logps(model: Any, part: Part, *, temperature: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log-probability (T,) of every prediction of a part, and the entropy (T,) it was made with (no gradient).
 
-    model: a causal language model, with or without adapter; its output embeddings must be frozen.
+    Predictions come tree by tree, row by row. model: a causal language model, with or without adapter; its
+    output embeddings must be frozen.
     """
     where = model.device
-    tree = packed.tree
-    hidden_ND = backbone(model)(
-        input_ids=torch.tensor([tree.tokens], device=where),
-        position_ids=torch.from_numpy(tree.positions())[None].to(where),
-        attention_mask=torch.from_numpy(tree.mask())[None, None].to(where),
+    width = max(len(packed.tree.tokens) for packed in part)
+    ids = np.zeros((len(part), width), dtype=np.int64)
+    positions = np.zeros_like(ids)
+    mask = np.zeros((len(part), 1, width, width), dtype=np.bool_)
+    mask[:, 0, range(width), range(width)] = True  # padding attends to itself: a row of nothing would be NaN
+    predictor: list[int] = []
+    for number, packed in enumerate(part):
+        count = len(packed.tree.tokens)
+        ids[number, :count] = packed.tree.tokens
+        positions[number, :count] = packed.tree.positions()
+        mask[number, 0, :count, :count] = packed.tree.mask()
+        predictor += [number * width + node for node in packed.predictor]
+    hidden_BND = backbone(model)(
+        input_ids=torch.from_numpy(ids).to(where),
+        position_ids=torch.from_numpy(positions).to(where),
+        attention_mask=torch.from_numpy(mask).to(where),
         use_cache=False,
-    ).last_hidden_state[0]
-    used, index = np.unique(np.asarray(packed.predictor), return_inverse=True)
+    ).last_hidden_state
+    used, index = np.unique(np.asarray(predictor), return_inverse=True)
     head = model.get_output_embeddings()
-    return _Head.apply(
-        hidden_ND[torch.from_numpy(used).to(where)],
+    found: tuple[torch.Tensor, torch.Tensor] = _Head.apply(
+        hidden_BND.flatten(0, 1)[torch.from_numpy(used).to(where)],
         head.weight,
         head.bias,
         torch.from_numpy(index).to(where),
-        torch.tensor(packed.target, device=where),
+        torch.tensor([token for packed in part for token in packed.target], device=where),
         temperature,
     )
+    return found
 
 
 def backbone(model: Any) -> Any:
@@ -222,6 +250,3 @@ class _Head(torch.autograd.Function):
         grad_UD = torch.zeros_like(mean_UD)
         grad_UD.index_add_(0, index_T, grad_T * (weight_VD[target_T].float() - mean_UD[index_T]))
         return grad_UD.to(ctx.dtype), None, None, None, None, None
-
-
-__all__ = ["Packed", "Row", "Tree", "backbone", "logps", "pack", "plan", "supports"]

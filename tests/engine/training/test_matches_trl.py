@@ -8,6 +8,7 @@ from datasets import Dataset
 from peft import LoraConfig
 from trl import GRPOTrainer
 
+from rftstudio.engine.inference.folded import fold
 from rftstudio.engine.inference.loading import lay_out
 from rftstudio.engine.inference.sampler import Completion, Sampler
 from rftstudio.engine.presets import LOSS_TYPES, TrainingSettings, resolve
@@ -41,6 +42,7 @@ def trainer_pair(tmp: str, **changes: Any) -> tuple[GRPOTrainer, StudioTrainer]:
             sampler = Sampler(None, stop=[2], pad=2)
             trainer = StudioTrainer(prompts=prompts, sampler=sampler, rewarder=lambda p, c: [], **common)
             sampler.model = trainer.model
+            assert fold(trainer.model)
         else:
             trainer = GRPOTrainer(reward_funcs=lambda completions, **_: [0.0] * len(completions), **common)
         generator = torch.Generator().manual_seed(5)
@@ -157,9 +159,9 @@ def test_groups_without_advantage_are_left_out_but_counted(
     seen: list[int] = []
     real = shared_prefix.logps
 
-    def logps(model: Any, packed: Any, **arguments: Any) -> Any:
-        seen.extend(packed.members)
-        return real(model, packed, **arguments)
+    def logps(model: Any, part: Any, **arguments: Any) -> Any:
+        seen.extend(member for packed in part for member in packed.members)
+        return real(model, part, **arguments)
 
     monkeypatch.setattr(shared_prefix, "logps", logps)
     check(pair, inputs)

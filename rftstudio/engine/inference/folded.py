@@ -1,0 +1,130 @@
+"""LoRA layers computed with the adapter folded into the weight: one matrix product in place of three.
+
+peft computes W x + s B A x for every layer, forward and backward. Here W + s B A is kept beside W and
+made anew when A or B has changed, so that nothing drifts and taking the adapter off is exact. Forward is
+one product, for sampling and for training alike; the gradients of A and B are the same as peft's,
+computed from the product's own input and gradient:
+
+    d A = s (g B)' x,   d B = s g' (x A'),   d x = g (W + s B A)
+
+It costs a second copy of the adapted weights, so it is used where memory allows.
+"""
+
+import os
+from typing import Any
+
+import torch
+
+SPARE = 4  # how many times the copy has to fit the memory that is there
+
+
+class FoldedLinear:
+    """The folded forward of one peft LoRA layer, installed over its own."""
+
+    def __init__(self, layer: Any) -> None:
+        self.layer = layer
+        self.plain = layer.forward
+        self.adapter = ""
+        self.made_of: tuple[int, int, int, int] | None = None
+        self.weight: torch.Tensor | None = None
+        layer.forward = self
+
+    def __call__(self, x: torch.Tensor, *arguments: Any, **named: Any) -> torch.Tensor:
+        layer = self.layer
+        active = layer.active_adapters
+        if layer.disable_adapters or layer.merged or len(active) != 1 or active[0] not in layer.lora_A or named:
+            return self.plain(x, *arguments, **named)
+        name = active[0]
+        a, b = layer.lora_A[name].weight, layer.lora_B[name].weight
+        scale = layer.scaling[name]
+        base = layer.base_layer
+        weight = self.fold(base.weight, a, b, scale)
+        if not torch.is_grad_enabled():
+            return torch.nn.functional.linear(x, weight, base.bias)
+        out: torch.Tensor = _Folded.apply(x, weight, base.bias, a, b, scale)
+        return out
+
+    def fold(self, weight: torch.Tensor, a: torch.Tensor, b: torch.Tensor, scale: float) -> torch.Tensor:
+        """W + s B A, made anew when A or B is another, or has been written to."""
+        made_of = (id(a), a._version, id(b), b._version)
+        if self.weight is None or made_of != self.made_of:
+            with torch.inference_mode(False), torch.no_grad():
+                if self.weight is None:
+                    self.weight = torch.empty_like(weight)
+                torch.addmm(weight, b, a, alpha=scale, out=self.weight)
+            self.made_of = made_of
+        return self.weight
+
+
+class _Folded(torch.autograd.Function):
+    """y = x (W + s B A)' + bias, with the gradients of A, B and x."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        a: torch.Tensor,
+        b: torch.Tensor,
+        scale: float,
+    ) -> torch.Tensor:
+        ctx.save_for_backward(x, weight, a, b)
+        ctx.scale = scale
+        return torch.nn.functional.linear(x, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        x, weight, a, b = ctx.saved_tensors
+        grad = grads[0]
+        flat_grad, flat_x = grad.reshape(-1, grad.size(-1)), x.reshape(-1, x.size(-1))
+        through = (flat_grad @ b) * ctx.scale
+        grad_a = through.t() @ flat_x
+        grad_b = (((flat_x @ a.t()) * ctx.scale).t() @ flat_grad).t()  # this way round it is twice as fast
+        grad_x = (flat_grad @ weight).view_as(x) if ctx.needs_input_grad[0] else None
+        return grad_x, None, None, grad_a, grad_b, None
+
+
+def fold(model: Any) -> bool:
+    """Fold the LoRA layers of a peft model, where all are plain float32 ones on a CPU with memory to spare.
+
+    Returns whether it did. On a GPU the small products cost little and memory is dearer.
+    """
+    from peft.tuners.lora import Linear
+
+    layers = [module for module in model.modules() if isinstance(module, Linear)]
+    weights = [layer.base_layer.weight for layer in layers]
+    if not layers or any(not _plain(layer) for layer in layers):
+        return False
+    size = sum(weight.numel() * weight.element_size() for weight in weights)
+    if size * SPARE > _free_memory():
+        return False
+    for layer in layers:
+        FoldedLinear(layer)
+    return True
+
+
+def _plain(layer: Any) -> bool:
+    """Vanilla LoRA without dropout, variants or transposed weights, in float32 on a CPU."""
+    weight = layer.base_layer.weight
+    return (
+        type(layer.base_layer) is torch.nn.Linear
+        and weight.device.type == "cpu"
+        and weight.dtype == torch.float32
+        and not layer.fan_in_fan_out
+        and not layer.lora_variant
+        and not any(layer.lora_bias.values())
+        and all(isinstance(dropout, torch.nn.Identity) for dropout in layer.lora_dropout.values())
+    )
+
+
+def _free_memory() -> int:
+    """Bytes that can be had without swapping; a guess of 8 GB where the system does not say."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            for line in file:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (OSError, ValueError):
+        return 8 << 30
