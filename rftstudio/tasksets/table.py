@@ -37,6 +37,9 @@ class ItemFilter:
         return cls({name: query[name].strip()[:200] for name in FILTERS if query.get(name, "").strip()})
 
     def __getitem__(self, name: str) -> str:
+        """A filter's value; KeyError for what is no filter, so that templates reach the properties below."""
+        if name not in FILTERS:
+            raise KeyError(name)
         return self.values.get(name, "")
 
     @property

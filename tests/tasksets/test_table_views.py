@@ -49,6 +49,20 @@ def test_filters(as_vera, mixed, url, query, keys):
     assert found == (everything if keys == "all" else {new if key == "new" else key for key in keys})
 
 
+def test_a_filter_stays_chosen_and_goes_along(as_bob, mixed, url):
+    page = as_bob.get(f"{url}?q=charged&split=test&tag=odd&order=new").content.decode()
+    assert 'name="q" value="charged"' in page
+    assert '<input type="hidden" name="split" value="test">' in page
+    assert '<option value="odd" selected>' in page
+    assert '<option value="new" selected>' in page
+    item = mixed.items.get(key="billing-0")
+    query = "?q=charged&amp;split=test&amp;tag=odd&amp;order=new"
+    assert f'href="/items/{item.pk}/{query}"' in page
+    assert f'action="{reverse("tasksets:bulk", args=[mixed.pk])}{query}"' in page
+    page = as_bob.get(f"/items/{item.pk}/?q=charged&split=test").content.decode()
+    assert f'href="{url}?q=charged&amp;split=test"' in page
+
+
 def test_author_filter_and_order(as_vera, mixed, url, bob):
     rows = as_vera.get(f"{url}?author={bob.pk}").context["rows"]
     assert [row.item.author for row in rows] == [bob]
