@@ -3,7 +3,7 @@
 It stands in for the engine where a test needs hundreds of steps a minute, a crash at a chosen step or a
 deaf process; `test_real_training.py` runs the engine itself. The reward of a step is a function of the step.
 settings: steps, step_seconds, checkpoint_every, crash_at (once), die_at (always), fail_at, deaf,
-leave_child (seconds).
+leave_child (seconds), answers (to each of two tasks).
 """
 
 import os
@@ -47,7 +47,7 @@ def main(directory: Path) -> int:
                 "grade": {"name": "g", "type": "string_check", "score": reward(step), "children": []},
                 "reward": reward(step), "advantage": 0.5 if index else -0.5,
             }
-            for group in range(2) for index in range(2)
+            for group in range(2) for index in range(settings.get("answers", 2))
         ]  # fmt: skip
         rollouts.append_many(rows, keys=[f"{step}:{phase}:{row['group']}:{row['index']}" for row in rows])
         data = {"step": step, "total_steps": steps, "timing": {"step": 0.01}}
