@@ -14,8 +14,20 @@ import os
 from typing import Any
 
 import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 SPARE = 4  # how many times the copy has to fit the memory that is there
+
+_optimizer_steps = 0
+
+
+def _count_step(*_: Any) -> None:
+    global _optimizer_steps
+    _optimizer_steps += 1
+
+
+# PyTorch's fused optimizers write to parameters without a mark on the tensor's version.
+register_optimizer_step_post_hook(_count_step)
 
 
 class FoldedLinear:
@@ -25,7 +37,7 @@ class FoldedLinear:
         self.layer = layer
         self.plain = layer.forward
         self.adapter = ""
-        self.made_of: tuple[int, int, int, int] | None = None
+        self.made_of: tuple[int, int, int, int, int] | None = None
         self.weight: torch.Tensor | None = None
         layer.forward = self
 
@@ -45,8 +57,8 @@ class FoldedLinear:
         return out
 
     def fold(self, weight: torch.Tensor, a: torch.Tensor, b: torch.Tensor, scale: float) -> torch.Tensor:
-        """W + s B A, made anew when A or B is another, or has been written to."""
-        made_of = (id(a), a._version, id(b), b._version)
+        """W + s B A, made anew when A or B is another, or may have been written to."""
+        made_of = (id(a), a._version, id(b), b._version, _optimizer_steps)
         if self.weight is None or made_of != self.made_of:
             with torch.inference_mode(False), torch.no_grad():
                 if self.weight is None:
