@@ -110,7 +110,7 @@ def time_model(*, model: BaseModel) -> BaseModel:
     if not figures:
         said = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-1]
         raise SystemFault(f"{model} could not be timed: {said}")
-    model.timing = {**figures, "timed_at": timezone.now().isoformat()}
+    model.timing = {"record": figures, "timed_at": timezone.now().isoformat()}
     model.save(update_fields=["timing"])
     return model
 

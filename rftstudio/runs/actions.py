@@ -73,7 +73,7 @@ def launch_run(
             preset=preset,
             settings=checked.settings,
             seed=seed,
-            expected_seconds=expected_seconds(base_model, checked.settings, checked.items),
+            expected_seconds=expected_seconds(base_model, checked.settings, checked.items, taskset=taskset),
             created_by=by,
         )
         _set_aside(run.directory)

@@ -7,15 +7,20 @@ from typing import Any
 
 from rftstudio.engine import presets
 from rftstudio.engine.errors import SpecError
+from rftstudio.engine.estimate import Timing, Workload, estimate_training, tokens_in, workload_of
+from rftstudio.engine.presets import TrainingSettings
 from rftstudio.engine.types import Item
 from rftstudio.registry.actions import ask_for_timing
 from rftstudio.registry.models import BaseModel
 from rftstudio.runs import queue
+from rftstudio.runs.models import RunEvent
+from rftstudio.tasksets.answers import shown_answer
 from rftstudio.tasksets.models import Split, TaskSet
 from rftstudio.tasksets.rows import draft_item
 
-BYTES_A_TOKEN = 4.0  # of English; an estimate of time needs no better, and no tokenizer in the web process
-LOOKED_AT = 16  # items
+LOOKED_AT = 16  # items; an estimate needs no more
+VALIDATION_SHARE = 6  # one in so many, where splits have not been dealt yet
+ENDING = 2  # tokens that an answer has beside its words
 
 
 @dataclass(frozen=True)
@@ -30,13 +35,15 @@ class Outlook:
 
 
 def expected_seconds(
-    model: BaseModel, settings: Mapping[str, Any], items: Mapping[str, Sequence[Item]]
+    model: BaseModel, settings: Mapping[str, Any], items: Mapping[str, Sequence[Item]], *, taskset: TaskSet
 ) -> float | None:
     """Seconds; None where the model has not been timed here. items: by split ("train", "validation")."""
-    if not model.is_timed:
+    timing = timing_of(model)
+    if timing is None:
         return None
-    train = items[Split.TRAIN.value]
-    return _seconds(model, settings, _tokens(train[:LOOKED_AT]), len(items[Split.VALIDATION.value]))
+    train, validation = items[Split.TRAIN.value], items[Split.VALIDATION.value]
+    work = _workload(taskset, train[:LOOKED_AT], n_train=len(train), n_validation=len(validation))
+    return _seconds(timing, work, settings)
 
 
 def outlook_of(*, taskset: TaskSet, model: BaseModel | None, preset: str, settings: Mapping[str, Any]) -> Outlook:
@@ -46,34 +53,55 @@ def outlook_of(*, taskset: TaskSet, model: BaseModel | None, preset: str, settin
     """
     if model is None or not model.is_here:
         return Outlook("none")
-    if not model.is_timed:
+    timing = timing_of(model)
+    if timing is None:
         if queue.running():
             return Outlook("busy")
         if ask_for_timing(model=model):
             queue.wake("registry.time_model", [model.pk])
             return Outlook("timing")
         return Outlook("unknown" if model.timing.get("error") else "timing")
-    rows = taskset.items.live().filter(split=Split.TRAIN)[:LOOKED_AT] or taskset.items.live()[:LOOKED_AT]
-    length = _tokens([draft_item(taskset, row) for row in rows])
-    n_items = taskset.items.live().count()
-    n_validation = taskset.items.live().filter(split=Split.VALIDATION).count() or max(1, n_items // 6)
+    live = taskset.items.live()
+    rows = live.filter(split=Split.TRAIN)[:LOOKED_AT] or live[:LOOKED_AT]
+    n_items = live.count()
+    n_validation = live.filter(split=Split.VALIDATION).count() or max(1, n_items // VALIDATION_SHARE)
+    work = _workload(taskset, [draft_item(taskset, row) for row in rows], n_train=n_items, n_validation=n_validation)
     chosen = None
     with suppress(SpecError):  # the form says what is wrong
-        chosen = _seconds(model, presets.resolve(preset, settings), length, n_validation)
-    return Outlook(
-        "timed",
-        {name: _seconds(model, presets.resolve(name), length, n_validation) for name in presets.PRESETS},
-        chosen,
-    )
+        chosen = _seconds(timing, work, presets.resolve(preset, settings))
+    by_preset = {name: _seconds(timing, work, presets.resolve(name)) for name in presets.PRESETS}
+    return Outlook("timed", by_preset, chosen)
 
 
-def _tokens(items: Sequence[Item]) -> int:
-    """About how many tokens a prompt has."""
-    if not items:
-        return 100
-    sizes = [sum(len(message.content.encode()) for message in item.messages) for item in items]
-    return max(1, round(sum(sizes) / len(sizes) / BYTES_A_TOKEN))
+def timing_of(model: BaseModel) -> Timing | None:
+    """The model's timing on this machine; None where there is none that can be read."""
+    if not model.is_timed:
+        return None
+    try:
+        return Timing.from_json(model.timing["record"])
+    except (SpecError, KeyError):
+        return None
 
 
-def _seconds(model: BaseModel, settings: Mapping[str, Any], prompt_tokens: int, n_validation: int) -> float:
-    return 0.0
+def _workload(taskset: TaskSet, items: Sequence[Item], *, n_train: int, n_validation: int) -> Workload:
+    prompts = ["\n".join(message.content for message in item.messages) for item in items]
+    length = _answer_tokens(taskset, items)
+    return workload_of(prompts, n_train=n_train, n_validation=n_validation, answer_tokens=length)
+
+
+def _answer_tokens(taskset: TaskSet, items: Sequence[Item]) -> float:
+    """Mean length of an answer: as in the last training of these tasks, else as long as the references.
+
+    A model that has not been shown how to answer (no worked examples) says about twice as much.
+    """
+    last = RunEvent.objects.filter(run__taskset_version__taskset=taskset, type="metrics", step__gt=0).order_by("-pk")
+    for data in last.values_list("data", flat=True)[:1]:
+        if data.get("completion_length_mean"):
+            return float(data["completion_length_mean"])
+    answers = [shown_answer(item.fields.get("reference_answer"), taskset.answer_type) for item in items]
+    mean = sum(map(len, answers)) / len(answers) if answers else 40.0
+    return (tokens_in(round(mean)) + ENDING) * (1 if taskset.worked_examples.exists() else 2)
+
+
+def _seconds(timing: Timing, work: Workload, settings: Mapping[str, Any]) -> float:
+    return estimate_training(timing, work, TrainingSettings.read(settings)).total_s

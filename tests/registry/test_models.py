@@ -98,7 +98,7 @@ def test_a_timing_is_kept(model, monkeypatch):
     assert time_model(model.pk)
     model.refresh_from_db()
     assert model.is_timed
-    assert model.timing["step"] == 1.5
+    assert model.timing["record"] == {"step": 1.5}
     assert not time_model(model.pk), "a message delivered twice times once"
     assert not time_model(99999)
 
