@@ -34,7 +34,8 @@ class ItemFilter:
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> "ItemFilter":
-        return cls({name: query[name].strip()[:200] for name in FILTERS if query.get(name, "").strip()})
+        values = {name: query.get(name, "").replace("\0", "").strip()[:200] for name in FILTERS}
+        return cls({name: value for name, value in values.items() if value})
 
     def __getitem__(self, name: str) -> str:
         """A filter's value; KeyError for what is no filter, so that templates reach the properties below."""
@@ -57,7 +58,7 @@ class ItemFilter:
     def items(self, taskset: TaskSet) -> TaskItemQuerySet:
         """The items shown, in order."""
         items = taskset.items.deleted() if self.shows_deleted else taskset.items.live()
-        for word in self["q"].lower().replace("\0", "").split()[:8]:
+        for word in self["q"].lower().split()[:8]:
             items = items.filter(search_text__contains=word)
         if split := self["split"]:
             items = items.filter(split="" if split == NO_SPLIT else split)

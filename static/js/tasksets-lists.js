@@ -116,6 +116,11 @@ const enhance = (root) => {
     area.before(box);
     const redraw = (area.dataset.list === "ranking" ? ranking : chips)(area, box);
     area.hidden = true;
+    // The label and the summary of errors lead to the box: the text box itself is out of sight.
+    const label = document.querySelector(`label[for="${CSS.escape(area.id)}"]`);
+    label?.addEventListener("click", () => box.querySelector("input")?.focus());
+    box.id = area.id;
+    area.id = `${area.id}-text`;
     area.addEventListener("kept", redraw); // restored by keep.js
     if (area.autofocus) box.querySelector("input")?.focus();
   }

@@ -205,6 +205,8 @@ def test_guesses(taskset):
 
     assert guessed("message", "reference_answer") == ["field:message", "reference_answer"]
     assert guessed("Text of mail", "Expected answer") == ["field:message", "reference_answer"]
+    desks = [{"name": "text", "examples": ["x"]}, {"name": "desk", "examples": ["Billing", "?"]}]
+    assert guess(desks, definition_of(taskset)) == ["field:message", "reference_answer"]
     assert guessed("a", "b", "target") == ["", "", "reference_answer"]
     assert guessed("messages", "answer", messages=True) == ["messages", "reference_answer"]
     assert guessed("messages", "message", messages=True) == ["messages_if_empty", "field:message"]

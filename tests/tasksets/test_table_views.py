@@ -39,6 +39,7 @@ def mixed(taskset, alice, bob):
         ("problem=unanswered", {"new"}),
         ("problem=answer", set()),
         ("author=abc", "all"),
+        ("tag=%00&split=%00&problem=%00&author=%00", "all"),
     ],
 )
 def test_filters(as_vera, mixed, url, query, keys):

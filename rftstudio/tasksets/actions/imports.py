@@ -64,7 +64,7 @@ def receive_upload(*, taskset: TaskSet, by: User | None, name: str, chunks: Iter
         return ItemImport.objects.create(
             taskset=taskset,
             created_by=by,
-            file_name=name[-255:],
+            file_name="".join(filter(str.isprintable, name))[-255:],
             path=path.name,
             format=look.dialect.format,
             dialect=look.dialect.to_json(),

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rftstudio.engine.errors import SpecError
+from rftstudio.engine.grading.text import normalise
+from rftstudio.tasksets.answers import choice_labels
 from rftstudio.tasksets.definition import MAX_FIELDS, Definition, field_name
 
 IGNORE, NEW = "", "new"
@@ -55,6 +57,9 @@ def guess(columns: Sequence[Mapping[str, Any]], definition: Definition) -> list[
         if target and target not in used:
             targets[index] = target
             used.add(target)
+    if "reference_answer" not in used and (place := _column_of_labels(columns, targets, definition)) is not None:
+        targets[place] = "reference_answer"
+        used.add("reference_answer")
     open_fields = [f"field:{entry['name']}" for entry in definition["input_fields"]]
     open_fields = [target for target in open_fields if target not in used]
     free = [index for index, target in enumerate(targets) if target == IGNORE and columns[index]["examples"]]
@@ -64,6 +69,18 @@ def guess(columns: Sequence[Mapping[str, Any]], definition: Definition) -> list[
     elif len(open_fields) == 1 and len(free) == 1:
         targets[free[0]] = open_fields[0]
     return targets
+
+
+def _column_of_labels(
+    columns: Sequence[Mapping[str, Any]], targets: Sequence[str], definition: Definition
+) -> int | None:
+    """The free column most of whose examples are this task's choices."""
+    labels = {normalise(label) for label in choice_labels(definition["answer_options"])}
+    for index, column in enumerate(columns):
+        hits = sum(normalise(example) in labels for example in column["examples"])
+        if targets[index] == IGNORE and hits and hits * 2 >= len(column["examples"]):
+            return index
+    return None
 
 
 def check_targets(
