@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from rftstudio.engine.errors import SpecError
 from rftstudio.tasksets import actions
-from rftstudio.tasksets.actions import imports as steps
+from rftstudio.tasksets.actions import import_work as steps
 from rftstudio.tasksets.definition import definition_of
 from rftstudio.tasksets.imports.mapping import check_targets, guess
 from rftstudio.tasksets.models import ItemImport, TaskItem

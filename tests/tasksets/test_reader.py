@@ -5,7 +5,8 @@ import json
 import pytest
 
 from rftstudio.engine.errors import SpecError
-from rftstudio.tasksets.imports.reader import MAX_LINE, look_at, read_rows
+from rftstudio.tasksets.imports.look import look_at
+from rftstudio.tasksets.imports.reader import MAX_LINE, read_rows
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
 """What can be done to task sets. Verbs, keyword-only; they check, change rows, and return the object."""
 
 from rftstudio.tasksets.actions.define import archive_taskset, create_taskset, restore_taskset, update_taskset
+from rftstudio.tasksets.actions.import_work import check_import, save_import
 from rftstudio.tasksets.actions.imports import (
     cancel_import,
-    check_import,
     map_import,
     receive_upload,
     restart_import,
-    save_import,
     start_saving,
     undo_import,
 )
