@@ -44,9 +44,10 @@ class Place:
         self.bind = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
         self.url = f"http://[{name}]:{self.port}" if ":" in name else f"http://{name}:{self.port}"
         self.probe = ("127.0.0.1" if self.host in EVERYWHERE else self.host, self.port)
-        named = {"HOST": self.host, "PORT": str(self.port), "DATA_DIR": str(self.data), "PYTHONUNBUFFERED": "1"}
+        named = {"HOST": self.host, "PORT": str(self.port), "DATA_DIR": str(self.data)}
+        ours = {"DJANGO_SETTINGS_MODULE": "rftstudio.settings", "PYTHONUNBUFFERED": "1"}
         hosts = ["localhost", "127.0.0.1", "[::1]", f"[{name}]" if ":" in name else name, f"{name}.local"]
-        self.env = {"ALLOWED_HOSTS": ",".join(dict.fromkeys(hosts)), **os.environ, **named}
+        self.env = {"ALLOWED_HOSTS": ",".join(dict.fromkeys(hosts)), **os.environ, **named, **ours}
         self.record = self.data / "studio.json"
 
     def claim(self) -> None:
