@@ -17,14 +17,23 @@ def found(taskset, settings, tmp_path):
     return actions.map_import(found=made, targets=["field:message", "reference_answer"], all_or_nothing=False)
 
 
+@pytest.fixture
+def _with_workers():
+    """Tasks are sent, not run in place."""
+    before = current_app.conf.task_always_eager
+    current_app.conf.task_always_eager = False
+    yield
+    current_app.conf.task_always_eager = before
+
+
 def test_the_names_sent_are_the_tasks_names():
     current_app.loader.import_default_modules()
     assert {name for name, _ in queue.STEPS.values()} <= set(current_app.tasks)
 
 
+@pytest.mark.usefixtures("_with_workers")
 def test_a_worker_is_sent_for_after_the_commit(found, monkeypatch, django_capture_on_commit_callbacks):
     sent = []
-    monkeypatch.setattr(current_app.conf, "task_always_eager", False)
     monkeypatch.setattr(current_app, "send_task", lambda name, args: sent.append((name, args)))
     with django_capture_on_commit_callbacks() as callbacks:
         queue.submit(found)
@@ -34,11 +43,11 @@ def test_a_worker_is_sent_for_after_the_commit(found, monkeypatch, django_captur
     assert sent == [("tasksets.check_import", [found.pk])]
 
 
+@pytest.mark.usefixtures("_with_workers")
 def test_a_broker_that_is_away_loses_nothing(found, monkeypatch, django_capture_on_commit_callbacks):
     def away(name, args):
         raise OperationalError("no broker")
 
-    monkeypatch.setattr(current_app.conf, "task_always_eager", False)
     monkeypatch.setattr(current_app, "send_task", away)
     with django_capture_on_commit_callbacks(execute=True):
         queue.submit(found)
