@@ -8,6 +8,7 @@ import os
 import signal
 import time
 import traceback
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -103,11 +104,12 @@ def say(events: Log, message: str, *, kind: str = "message", key: str = "", **da
         print(message, flush=True)
 
 
-def settle_threads() -> None:
-    """Before torch is imported: let waiting threads sleep.
+def settle_process() -> None:
+    """Before torch is imported: let waiting threads sleep, and keep one library's notes to another out of the log.
 
     torch's threads spin while they wait for each other; where something else wants a core, a two-thread
     step takes four times as long with spinning as without. On an idle machine it makes no difference.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rftstudio.engine.process import settle_threads
+from rftstudio.engine.process import settle_process
 
 WORDS = (
     "the patient report claims order letter invoice doctor court appeal fever rash test value dose tablet nurse clinic "
@@ -195,7 +195,7 @@ def run_trl(shape: Shape, model_path: str, steps: int) -> None:
         save_strategy="no",
         use_cpu=True,
         bf16=False,
-        gradient_checkpointing=False,
+        activation_checkpointing=False,
         beta=0.0,
         generation_kwargs={"min_new_tokens": shape.new_tokens},
         disable_tqdm=True,
@@ -227,7 +227,10 @@ class Runner:
     def __init__(self, which: str, shape: str, model: str, steps: int) -> None:
         command = [sys.executable, "-W", "ignore", "-m", "tests.bench.training", "--which", which, "--shape", shape]
         self.process = subprocess.Popen(
-            [*command, "--model", model, "--steps", str(steps)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [*command, "--model", model, "--steps", str(steps)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
 
     def step(self) -> dict[str, float]:
@@ -280,7 +283,7 @@ def compare(shape: str, model: str, steps: int, *, only_ours: bool) -> dict[str,
 
 
 def main() -> None:
-    settle_threads()
+    settle_process()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--shape", choices=sorted(SHAPES), default="A")
     parser.add_argument("--model", help="a model directory (default: the embedded model)")

@@ -10,6 +10,8 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+torch.set_num_threads(1)  # a second thread has nothing to do but to wait for a core
+
 TEXT = (
     "red green blue yellow black white cat dog bird fish one two three four five six yes no up down left right "
     "system user assistant the a is what colour animal number say answer with word please now then"

@@ -15,7 +15,7 @@ from rftstudio.engine.errors import EngineError, SpecError
 from rftstudio.engine.grading import parse_spec
 from rftstudio.engine.job import Job, Model, read_items, write_job
 from rftstudio.engine.presets import DEFAULT_PRESET, PRESETS, resolve
-from rftstudio.engine.process import settle_threads
+from rftstudio.engine.process import settle_process
 
 
 def main(arguments: list[str]) -> int:
@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m rftstudio.engine.training", description="Run a training job.")
     parser.add_argument("directory", type=Path, metavar="JOB_DIR")
     directory = parser.parse_args(arguments).directory
-    settle_threads()
+    settle_process()
     from rftstudio.engine.training.run import run
 
     return run(directory)
@@ -97,7 +97,7 @@ def _time(arguments: list[str]) -> None:
     parser.add_argument("--model", required=True, help="a model directory or a hub id")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE")
     given = parser.parse_args(arguments)
-    settle_threads()
+    settle_process()
     from rftstudio.engine.training.timing import measure
 
     record = measure(Model(given.model))

@@ -50,7 +50,7 @@ def configure(settings: TrainingSettings, *, output_dir: str, seed: int, on_cpu:
         mask_truncated_completions=settings.mask_truncated,
         use_cpu=on_cpu,
         bf16=not on_cpu,
-        gradient_checkpointing=False,
+        activation_checkpointing=False,  # by its older name it is on by default in TRL
         seed=seed,
         logging_steps=1,
         report_to=[],
