@@ -107,10 +107,12 @@ class Studio:
         found = []
         for process in psutil.process_iter():
             try:
-                if process.environ().get("DATA_DIR") == str(self.data) and part in " ".join(process.cmdline()):
-                    found.append(process)
+                command = " ".join(process.cmdline())
+                ours = str(self.data) in command or process.environ().get("DATA_DIR") == str(self.data)
             except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
                 continue
+            if ours and part in command and process.pid != os.getpid():
+                found.append(process)
         return found
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
