@@ -14,6 +14,7 @@ from rftstudio.registry.actions import ask_for_timing
 from rftstudio.registry.models import BaseModel
 from rftstudio.runs import queue
 from rftstudio.runs.models import RunEvent
+from rftstudio.runs.progress import coarse
 from rftstudio.tasksets.answers import shown_answer
 from rftstudio.tasksets.models import Split, TaskSet
 from rftstudio.tasksets.rows import draft_item
@@ -104,4 +105,4 @@ def _answer_tokens(taskset: TaskSet, items: Sequence[Item]) -> float:
 
 
 def _seconds(timing: Timing, work: Workload, settings: Mapping[str, Any]) -> float:
-    return estimate_training(timing, work, TrainingSettings.read(settings)).total_s
+    return coarse(estimate_training(timing, work, TrainingSettings.read(settings)).total_s)
