@@ -13,6 +13,7 @@ from rftstudio.engine.errors import SpecError
 MAX_TEXT = 100_000  # characters in one cell; far beyond what any context holds
 MAX_TAGS = 20
 MAX_TAG = 40
+MAX_TAG_TEXT = 400  # all of an item's tags together; they stand in an index, whose rows databases bound
 MAX_DEPTH = 32
 
 # C0 and C1 controls but tab and line ends; embeddings, overrides and isolates that reorder what one reads; halves of
@@ -98,6 +99,9 @@ def read_tags(value: Any, *, path: str = "tags") -> list[str]:
         if len(tag) > MAX_TAG:
             message = f"The tag “{tag[:20]}…” has {len(tag)} characters; at most {MAX_TAG} fit."
             raise SpecError(message, path=path, fix="Shorten it, or put the text into the notes.")
+    if sum(map(len, tags)) > MAX_TAG_TEXT:
+        message = f"The tags have more than {MAX_TAG_TEXT} characters together."
+        raise SpecError(message, path=path, fix="Shorten them, or put the text into the notes.")
     return tags
 
 

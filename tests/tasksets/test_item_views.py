@@ -50,6 +50,7 @@ def test_next_after_the_last_goes_back_to_the_table(as_bob, item):
         ({"field-message": "x" * 1_000_000}, "1,000,000 characters"),
         ({"tags": "t" * 50}, "at most 40 fit"),
         ({"tags": ",".join(map(str, range(30)))}, "at most 20 fit"),
+        ({"tags": ",".join(f"{n}{'t' * 30}" for n in range(15))}, "more than 400 characters together"),
         ({"notes": "n" * 30_000}, "at most 20000 characters"),
         ({"split": "both"}, "Select a valid choice"),
     ],
