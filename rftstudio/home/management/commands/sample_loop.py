@@ -6,6 +6,7 @@ sentence on stderr (2 where an option is wrong, 130 when interrupted).
 """
 
 import argparse
+import io
 import json
 import logging
 import signal
@@ -93,7 +94,7 @@ class Command(BaseCommand):
                 raise SpecError(f"There is no workspace {slug!r}.", path="--workspace", fix="Name another one.")
             return named, None
         if not Workspace.objects.exists():
-            call_command("setup_studio", stdout=self.stderr)
+            call_command("setup_studio", stdout=io.StringIO())  # its sign-in link belongs in no log
         operator = User.objects.filter(is_superuser=True).order_by("pk").first()
         mine = Workspace.objects.for_user(operator).order_by("pk").first() if operator else None
         return mine or Workspace.objects.order_by("pk")[0], operator
