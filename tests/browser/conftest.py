@@ -1,5 +1,6 @@
 """One studio and one browser for all browser tests; every page is watched for errors while a test uses it."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ from playwright.sync_api import (
 from tests.browser.studio import Studio
 from tests.engine.models import embedded_model
 
-PASSWORD = "seven green lamps"
+EMAIL, PASSWORD = "operator@localhost.localdomain", "seven green lamps"
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -85,8 +86,9 @@ class Watch:
         page.on("response", self._response)
 
     def _console(self, message: ConsoleMessage) -> None:
-        # A failed request is judged by its status below; Chromium's own line about it says no more.
-        if message.type == "error" and "Failed to load resource" not in message.text and not self.away:
+        # Chromium and htmx each have a line for a failed request; it is judged by its status below.
+        told = re.search(r"Failed to load resource|Response Status Error Code", message.text)
+        if message.type == "error" and not told and not self.away:
             self.complaints.append(f"console: {message.text} ({message.location.get('url')})")
 
     def _failed(self, request: Request) -> None:
@@ -141,6 +143,7 @@ def open_page(
             storage_state=operator if signed_in else None,
         )
         contexts.append(context)
+        context.set_default_timeout(15_000)
         page = context.new_page()
         watch.attach(page)
         return page
