@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 from django.conf import settings
-from django.db import OperationalError, connection, transaction
+from django.db import DataError, IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from rftstudio.engine import launch
@@ -53,6 +53,8 @@ class Supervisor:
         self.job: EngineJob
         self.child: local.Handle | None = None
         self.leaving = False
+        self.unreadable = ""  # why the child's logs cannot be taken in, if so
+        self._troubles = 0
         self._beaten = 0.0
         self._asked_to_stop = 0.0
         self._finished_at = 0.0
@@ -86,6 +88,9 @@ class Supervisor:
             code = local.poll(self.child) if self.child else None
             self._take()  # after asking: of a child that has ended, everything is in the files
             self._beat()
+            self._troubles = 0
+            if self.unreadable:
+                return self._cut_short()
             if self.child is None:
                 return self._start(launch.EXIT_UNKNOWN)
             if code is not None:
@@ -94,7 +99,8 @@ class Supervisor:
         except OperationalError:
             log.warning("The database does not answer; trying again.", exc_info=True)
             connection.close()
-            time.sleep(TICK)
+            time.sleep(min(TICK * 2**self._troubles, 10.0))
+            self._troubles += 1
         return None
 
     # Starting and ending -----------------------------------------------------------------------------------
@@ -151,6 +157,12 @@ class Supervisor:
             last_line=last_log_line(directory),
         )
         return verdict or self._start(code)
+
+    def _cut_short(self) -> Verdict:
+        """End a job whose logs cannot be taken in: nobody could see what it does."""
+        if self.child:
+            local.signal(self.child, signal.SIGKILL)
+        return Verdict(Status.FAILED, self.unreadable, "system")
 
     def _settle(self, verdict: Verdict) -> None:
         """Write the end once, with all that follows from it."""
@@ -237,6 +249,17 @@ class Supervisor:
 
     def _take(self) -> bool:
         """One batch of every log into rows, together with how far that went; whether there was any."""
+        if self.unreadable:
+            return False
+        try:
+            return self._take_batch()
+        except (DataError, IntegrityError, KeyError, TypeError, ValueError) as error:
+            log.exception("%s %s wrote something that cannot be taken in.", self.job.label, self.pk)
+            what = f"{type(error).__name__}: {error}"
+            self.unreadable = f"What the job wrote cannot be read ({what}). The log of the supervisors has the details."
+            return False
+
+    def _take_batch(self) -> bool:
         offsets = dict(self.job.offsets)
         batches: list[tuple[str, list[dict[str, Any]]]] = []
         for name in LOGS:

@@ -2,7 +2,7 @@
 
 It stands in for the engine where a test needs hundreds of steps a minute, a crash at a chosen step or a
 deaf process; `test_real_training.py` runs the engine itself. The reward of a step is a function of the step.
-settings: steps, step_seconds, checkpoint_every, crash_at (once), die_at (always), fail_at, deaf,
+settings: steps, step_seconds, checkpoint_every, crash_at (once), die_at (always), fail_at, deaf, garble_at,
 leave_child (seconds), answers (to each of two tasks).
 """
 
@@ -53,6 +53,9 @@ def main(directory: Path) -> int:
         data = {"step": step, "total_steps": steps, "timing": {"step": 0.01}}
         data["train_reward_mean" if step else "valid_reward_mean"] = reward(step)
         events.append({"type": "metrics", "level": "info", "message": "", "data": data}, key=f"metrics:{step}")
+        if step == settings.get("garble_at"):
+            with (directory / "events.jsonl").open("a") as file:
+                file.write("{not json\n")
         if step == settings.get("die_at"):
             os.kill(os.getpid(), signal.SIGKILL)
         if step == settings.get("crash_at") and not (directory / "crashed").exists():

@@ -111,3 +111,12 @@ def test_a_deleted_run_takes_its_child_along(launch, until):
     until(lambda: run.events.filter(type="metrics").exists())
     Run.objects.filter(pk=run.pk).delete()
     until(lambda: not started())
+
+
+def test_a_log_that_cannot_be_read_ends_the_run_with_a_sentence(launch, until):
+    run = launch(steps=5000, garble_at=4)
+    start_job("runs", "run", run.pk)
+    until(lambda: ended(run))
+    assert (run.status, run.culprit) == (Status.FAILED, "system")
+    assert "cannot be read" in run.error
+    until(lambda: not started())
