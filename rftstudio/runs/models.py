@@ -47,7 +47,7 @@ class Run(EngineJob):
         ingest_rows(run=self, log=log, rows=rows)
 
     def settle(self) -> None:
-        from rftstudio.runs.actions import settle_run
+        from rftstudio.runs.settle import settle_run
 
         settle_run(run=self)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from rftstudio.engine.errors import SpecError, SystemFault
-from rftstudio.runs import actions
+from rftstudio.runs import actions, settle
 from rftstudio.runs.jobs import Status
 from rftstudio.runs.models import Run
 from tests.runs.made import run_at
@@ -69,16 +69,16 @@ def test_settling_keeps_the_best_checkpoint_as_a_model(run):
     (folder / "adapter_config.json").write_text("{}")
     (run.directory / "result.json").write_text('{"status": "succeeded", "base_valid_reward_mean": 0.1}')
     run.status = Status.SUCCEEDED
-    actions.settle_run(run=run)
+    settle.settle_run(run=run)
     run.refresh_from_db()
     assert run.tuned_model.adapter_hash == f"{5:064d}"
     assert run.tuned_model.lineage["base_valid_reward_mean"] == 0.1
     assert run.result["status"] == "succeeded"
-    actions.settle_run(run=run)
+    settle.settle_run(run=run)
     assert run.workspace.tuned_models.count() == 1
 
 
 def test_settling_without_the_files_is_a_fault(run):
     run.status = Status.SUCCEEDED
     with pytest.raises(SystemFault):
-        actions.settle_run(run=run)
+        settle.settle_run(run=run)

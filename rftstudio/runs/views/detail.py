@@ -19,6 +19,7 @@ from rftstudio.runs import actions, browse, curves, health, queue
 from rftstudio.runs.jobs import Status
 from rftstudio.runs.models import Run
 from rftstudio.runs.progress import coarse, seconds_left
+from rftstudio.runs.settle import best_checkpoint, keep_checkpoint
 
 RUNS = Run.objects.select_related(
     "workspace", "taskset_version__taskset", "grader_version__grader", "base_model", "tuned_model", "created_by"
@@ -107,7 +108,7 @@ def keep(request: Request, pk: int, step: int) -> HttpResponse:
     run = fetch(request, RUNS, Action.EDIT, pk=pk)
     checkpoint = get_object_or_404(run.checkpoints, step=step)
     try:
-        model = actions.keep_checkpoint(checkpoint=checkpoint, by=_person(request))
+        model = keep_checkpoint(checkpoint=checkpoint, by=_person(request))
     except EngineError as error:
         messages.error(request, str(error))
         return redirect("runs:detail", run.pk)
@@ -167,7 +168,7 @@ def _standing(run: Run, found: list[dict[str, Any]]) -> dict[str, Any]:
         "spent": spent,
         "place": queue.position(run),
         "findings": health.findings(found, total_steps=total),
-        "best_checkpoint": actions.best_checkpoint(run) if not run.is_open else None,
+        "best_checkpoint": best_checkpoint(run) if not run.is_open else None,
         "preset": presets.PRESETS.get(run.preset),
     }
 
