@@ -63,7 +63,8 @@ def spine_of(taskset: TaskSet) -> Spine:
     elif missing:
         tasks = Step("tasks", "Tasks", "ready", f"{missing} of {n_items} without an answer", tasks_url)
     else:
-        note = f"{n_items} items, version {version.number}" if version else f"{n_items} items, draft"
+        items = f"{n_items} item{'' if n_items == 1 else 's'}"
+        note = f"{items}, version {version.number}" if version else f"{items}, draft"
         tasks = Step("tasks", "Tasks", "done", note, tasks_url)
 
     if grader and grader_version:
