@@ -1,4 +1,4 @@
-"""The shipped samples hold what they say: splits, labels, no leak between splits, graders that pay for what is right."""
+"""Shipped samples hold what they say: splits, labels, no leak between splits, graders that pay."""
 
 from collections import Counter
 from itertools import combinations

