@@ -28,3 +28,11 @@ def test_it_makes_operator_workspace_and_samples_once(client, db):
     assert BaseModel.objects.count() == 1
     client.post(link)
     assert "sign-in link" not in start()
+
+
+def test_a_studio_without_its_model_is_made_ready_all_the_same(db, settings, tmp_path):
+    """The model could not be fetched: pages and samples are there, training waits."""
+    settings.MODELS_DIR = tmp_path / "models"
+    assert "/welcome/" in start()
+    assert BaseModel.objects.count() == 0
+    assert TaskSet.objects.count() == len(shipped_samples())
