@@ -34,8 +34,8 @@ def test_what_a_form_sends_is_text() -> None:
 @pytest.mark.parametrize(
     ("change", "path", "says"),
     [
-        ({"group_size": 5}, "group_size", "30 or 35"),
-        ({"group_size": 64}, "group_size", "64"),
+        ({"group_size": 5}, "group_size", "70 or 75"),
+        ({"group_size": 128, "batch_size": 64}, "group_size", "128"),
         ({"steps": 0}, "steps", "from 1"),
         ({"steps": "many"}, "steps", "whole number"),
         ({"steps": 2.5}, "steps", "whole number"),
