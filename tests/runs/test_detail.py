@@ -2,6 +2,7 @@
 
 import pytest
 
+from rftstudio.engine.presets import resolve
 from rftstudio.runs.jobs import Status
 from rftstudio.runs.models import Run
 from tests.runs.made import run_at
@@ -122,7 +123,7 @@ def test_tabs_whole_and_as_fragment(run, tab, as_vera):
 
 def test_settings_name_what_was_changed(run, as_bob):
     text = as_bob.get(f"/runs/{run.pk}/?tab=settings").text
-    assert "changed from 80" in text
+    assert f"changed from {resolve('quick')['steps']}" in text
     assert run.taskset_version.short_hash in text
 
 

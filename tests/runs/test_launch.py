@@ -8,6 +8,7 @@ import pytest
 
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.job import read_items, read_job
+from rftstudio.engine.presets import resolve
 from rftstudio.graders.actions import create_grader, publish_grader, save_draft
 from rftstudio.registry.models import BaseModel
 from rftstudio.runs import actions
@@ -71,7 +72,7 @@ def test_launch_publishes_the_drafts_and_queues(url, typed, taskset, as_bob, bob
     assert (run.status, run.created_by, run.seed, str(run)) == (Status.QUEUED, bob, 7, "My first")
     assert (run.taskset_version.number, run.grader_version.number) == (1, 1)
     assert run.settings["steps"] == 12
-    assert run.settings["batch_size"] == 32
+    assert run.settings["batch_size"] == resolve("quick")["batch_size"]
     job = read_job(run.directory)
     assert (job.kind, job.seed, job.settings, job.grader) == ("training", 7, run.settings, run.grader_version.spec)
     train = read_items(run.directory / "train.jsonl")

@@ -1,5 +1,6 @@
 """`manage.py supervise runs.run 7 --nonce …`: the process that looks after one job. Started by `runs/spawn.py`."""
 
+from importlib import import_module
 from typing import Any
 
 from django.apps import apps
@@ -25,4 +26,6 @@ class Command(BaseCommand):
             raise CommandError(f"There is no job called {model}. {error}") from error
         if not issubclass(found, EngineJob):
             raise CommandError(f"{model} is not a job.")
+        for part in ("ingest", "settle"):  # now, so that an update in the middle of a run cannot mix old code and new
+            import_module(f"{found._meta.app_config.name}.{part}")
         Supervisor(found, pk, nonce).run()
