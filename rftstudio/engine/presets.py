@@ -260,6 +260,7 @@ DIALS: tuple[Dial, ...] = (
         0,
         1000,
         unit="steps",
+        advanced=True,
     ),
     Dial("weight_decay", "Weight decay", "Pulls the adapter towards zero.", "float", 0.0, 0.0, 1.0, advanced=True),
     Dial(

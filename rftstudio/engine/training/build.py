@@ -49,6 +49,7 @@ def build_trainer(
         train_dataset=Dataset.from_dict({"prompt": [p.item.id for p in prompts], "row": list(range(len(prompts)))}),
         peft_config=lora(settings),
         callbacks=[reporter],
+        settings=settings,
         prompts=prompts,
         sampler=sampler,
         rewarder=journal.rewarder,

@@ -5,11 +5,14 @@ TRL computes advantages and losses; what is replaced is how completions are samp
 contribute nothing are not computed. The loss and its gradient are those of stock TRL.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any
 
 import torch
+from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Sampler as IndexSampler
 from trl import GRPOConfig, GRPOTrainer
 
@@ -26,7 +29,6 @@ Rewarder = Callable[[Sequence[Prompt], Sequence[Completion]], list[float | None]
 
 def configure(settings: TrainingSettings, *, output_dir: str, seed: int, on_cpu: bool) -> GRPOConfig:
     """Our settings in TRL's words. A step is one batch; TRL counts its updates."""
-    schedules = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
     return GRPOConfig(
         output_dir=output_dir,
         max_steps=settings.steps * settings.updates_per_batch,
@@ -38,8 +40,7 @@ def configure(settings: TrainingSettings, *, output_dir: str, seed: int, on_cpu:
         max_completion_length=settings.max_completion_length,
         temperature=settings.temperature,
         learning_rate=settings.learning_rate,
-        lr_scheduler_type=schedules[settings.schedule],
-        warmup_steps=settings.warmup_steps * settings.updates_per_batch,
+        lr_scheduler_type="constant",  # `StudioTrainer.create_scheduler` has its own
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
         beta=settings.beta,
@@ -73,6 +74,7 @@ class StudioTrainer(GRPOTrainer):
     def __init__(
         self,
         *,
+        settings: TrainingSettings,
         prompts: Sequence[Prompt],
         sampler: Sampler,
         rewarder: Rewarder,
@@ -81,6 +83,7 @@ class StudioTrainer(GRPOTrainer):
         saved: Saved | None = None,
         **arguments: Any,
     ) -> None:
+        self.settings = settings
         self.prompts = prompts
         self.sampler = sampler
         self.rewarder = rewarder
@@ -109,6 +112,14 @@ class StudioTrainer(GRPOTrainer):
             updates=self.num_iterations,
             seed=self.args.seed,
         )
+
+    # learning rate
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> LambdaLR:
+        """Warm-up whose first update counts already (transformers' begins with a rate of 0), then the schedule."""
+        self.lr_scheduler = LambdaLR(optimizer or self.optimizer, partial(rate, self.settings))
+        self._created_lr_scheduler = True
+        return self.lr_scheduler
 
     # checkpoints: ours, without pickles
 
@@ -306,6 +317,18 @@ class StudioTrainer(GRPOTrainer):
         logps_BT = flat.index_copy(0, where, torch.cat(found)).view(-1, keep)
         entropy_BT = flat.index_copy(0, where, torch.cat(entropies)).view(-1, keep) if compute_entropy else None
         return logps_BT, entropy_BT, None
+
+
+def rate(settings: TrainingSettings, update: int) -> float:
+    """Share of the learning rate at update `update`, counted from 0."""
+    step = update // settings.updates_per_batch
+    warm = min(1.0, (step + 1) / (settings.warmup_steps + 1))
+    left = 1.0 - step / settings.steps
+    if settings.schedule == "linear":
+        return warm * left
+    if settings.schedule == "cosine":
+        return warm * 0.5 * (1.0 - math.cos(math.pi * left))
+    return warm
 
 
 class DataOrder(IndexSampler[int]):

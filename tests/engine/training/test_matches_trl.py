@@ -40,7 +40,9 @@ def trainer_pair(tmp: str, **changes: Any) -> tuple[GRPOTrainer, StudioTrainer]:
         }
         if ours:
             sampler = Sampler(None, stop=[2], pad=2)
-            trainer = StudioTrainer(prompts=prompts, sampler=sampler, rewarder=lambda p, c: [], **common)
+            trainer = StudioTrainer(
+                settings=SETTINGS, prompts=prompts, sampler=sampler, rewarder=lambda p, c: [], **common
+            )
             sampler.model = trainer.model
             assert fold(trainer.model)
         else:
