@@ -43,10 +43,10 @@ document.addEventListener("htmx:responseError", (event) => {
   else if (status >= 500) tell("Something went wrong on our side. What you typed is still here.");
 });
 
-// What scrolls sideways must be reachable with the keyboard; what fits is no stop on the way.
+// What scrolls on its own must be reachable with the keyboard; what fits is no stop on the way.
 const reachable = () => {
   for (const one of document.querySelectorAll(".table-scroll, pre")) {
-    const scrolls = one.scrollWidth > one.clientWidth;
+    const scrolls = one.scrollWidth > one.clientWidth || one.scrollHeight > one.clientHeight;
     if (scrolls && !one.hasAttribute("tabindex")) { one.tabIndex = 0; one.dataset.reachable = ""; }
     else if (!scrolls && "reachable" in one.dataset) { one.removeAttribute("tabindex"); delete one.dataset.reachable; }
   }
