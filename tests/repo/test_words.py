@@ -9,7 +9,7 @@ from rftstudio.command.terminal import ROOT
 
 FORBIDDEN = {
     "a package registry's host": re.compile(r"\b(pypi|pythonhosted|npmjs|yarnpkg|crates|rubygems)\.(org|com|io)\b"),
-    "a path of somebody's machine": re.compile(r"(?<![\w.$}])/(work|root|home|Users|opt)/\w"),
+    "a path of somebody's machine": re.compile(r"(?<![\w.$}])/((work|root|opt)/\w|(home|Users)/\w{2,})"),
     "something left undone": re.compile(r"\b(TODO|FIXME|XXX|lorem ipsum|coming soon)\b"),
     "debugging left behind": re.compile(r"\b(breakpoint\(\)|pdb\.set_trace|console\.log\()"),
 }

@@ -68,7 +68,7 @@ def start(directory: Path, *, env: dict[str, str], nonce: str = "") -> Handle:
     except OSError as error:
         raise SystemFault(f"The job could not be started: {error}.") from error
     with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
+        os.setpriority(os.PRIO_PROCESS, process.pid, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
     return Handle(process.pid, _start_mark(process.pid), nonce, process)
 
 
