@@ -114,7 +114,6 @@ def load_model(model: Model, where: torch.device) -> Any:
             dtype=dtype_for(where),
             trust_remote_code=False,
             use_safetensors=True,
-            attn_implementation="sdpa",
         )
     except (OSError, ValueError) as error:
         raise SpecError(f"The model could not be loaded: {error}", path="model", fix="Check the model.") from error

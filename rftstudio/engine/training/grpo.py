@@ -93,7 +93,8 @@ class StudioTrainer(GRPOTrainer):
         self.first_step = saved.step if saved else 0
         self.batch = Batch()
         super().__init__(reward_funcs=self._reward, **arguments)
-        self.packs = shared_prefix.supports(self.model.config) and not self.aux_loss_enabled
+        unwrapped = self.accelerator.unwrap_model(self.model)
+        self.packs = not self.aux_loss_enabled and shared_prefix.supports(unwrapped)
 
     @property
     def step(self) -> int:

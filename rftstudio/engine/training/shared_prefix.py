@@ -148,9 +148,29 @@ def _gather(trees: list[Packed], max_nodes: int) -> list[Part]:
     return parts
 
 
-def supports(config: Any) -> bool:
-    """Whether a model's attention can take our mask, and its head is plain."""
-    return full_attention_only(config) and plain_logits(config)
+def supports(model: Any) -> bool:
+    """Whether a model's attention takes our mask and its head is plain: by its configuration, and on a small trial."""
+    config = model.config
+    if not full_attention_only(config) or not plain_logits(config) or config._attn_implementation != "sdpa":
+        return False
+    top = min(int(config.get_text_config().vocab_size), 1000)
+    prompts = [tuple((5 * i + n) % top for i in range(6)) for n in (0, 0, 1)]
+    rows = [Row(prompt, tuple((7 * i + 3 * n) % top for i in range(3))) for n, prompt in enumerate(prompts)]
+    with torch.no_grad():
+        ids = torch.tensor([row.prompt + row.completion for row in rows], device=model.device)
+        alone = torch.log_softmax(model(input_ids=ids, use_cache=False).logits[:, 5:-1].float(), -1)
+        wanted = alone.gather(2, ids[:, 6:, None]).flatten()
+        try:
+            packed = pack(rows, range(len(rows)))
+            found, _ = logps(model, [packed], temperature=1.0)
+        except Exception as error:  # an architecture of its own making
+            print(f"Prompts are not shared in training: {type(error).__name__}: {error}", flush=True)
+            return False
+    tolerance = 1e-3 if model.dtype == torch.float32 else 0.1
+    same = torch.allclose(found, wanted, atol=tolerance * float(wanted.abs().max()))
+    if not same:
+        print("Prompts are not shared in training: this model's attention is of another kind.", flush=True)
+    return same
 
 
 def logps(model: Any, part: Part, *, temperature: float) -> tuple[torch.Tensor, torch.Tensor]:
