@@ -14,7 +14,7 @@ from rftstudio.engine.presets import EvaluationSettings, TrainingSettings
 
 IMPORT_S = 9.0  # libraries, once per process
 CHECKPOINT_S = 0.3
-ROWS_AT_ONCE = 64  # answers that a sampler decodes together
+ROWS_AT_ONCE = 128  # answers that a sampler decodes together
 CHARACTERS_PER_TOKEN = 3.5  # of English text, for prompts that have not been through a tokenizer
 
 

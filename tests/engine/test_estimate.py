@@ -18,16 +18,15 @@ from rftstudio.engine.presets import EvaluationSettings, TrainingSettings, resol
 
 TIMING = Timing(load_s=1.0, prefill_token_s=0.001, decode_step_s=0.05, decode_row_s=0.002, train_token_s=0.004)
 WORK = Workload(n_train=96, n_validation=24, prompt_tokens=150, shared_tokens=110, answer_tokens=4)
-QUICK = TrainingSettings.read(
-    resolve("quick", {"steps": 20, "batch_size": 32, "group_size": 8, "max_completion_length": 16, "eval_interval": 6})
-)
+SMALL = {"steps": 20, "batch_size": 32, "group_size": 8, "max_completion_length": 16, "eval_interval": 6}
+QUICK = TrainingSettings.read(resolve("quick", SMALL))
 
 
 def test_sampling_counts_shared_tokens_once_and_steps_of_the_longest() -> None:
     seconds = sampling_seconds(TIMING, WORK, prompts=4, samples=8, longest=16)
     assert seconds == pytest.approx(0.001 * (110 + 4 * 40) + 0.05 * 8 + 0.002 * 32 * 4)
-    two_batches = sampling_seconds(TIMING, WORK, prompts=16, samples=8, longest=16)
-    assert two_batches == pytest.approx(0.001 * (2 * 110 + 16 * 40) + 0.05 * 2 * 8 + 0.002 * 128 * 4)
+    two_batches = sampling_seconds(TIMING, WORK, prompts=32, samples=8, longest=16)
+    assert two_batches == pytest.approx(0.001 * (2 * 110 + 32 * 40) + 0.05 * 2 * 8 + 0.002 * 256 * 4)
     assert sampling_seconds(TIMING, WORK, prompts=0, samples=8, longest=16) == 0.0
 
 
@@ -41,9 +40,7 @@ def test_answers_are_no_longer_than_the_limit() -> None:
 def test_training_counts_distinct_tokens_and_passes() -> None:
     tokens = 110 + 4 * 40 + 32 * 4
     assert training_seconds(TIMING, WORK, QUICK) == pytest.approx(0.004 * tokens)
-    twice = TrainingSettings.read(
-        resolve("quick", {"steps": 20, "max_completion_length": 16, "updates_per_batch": 2, "beta": 0.1})
-    )
+    twice = TrainingSettings.read(resolve("quick", {**SMALL, "updates_per_batch": 2, "beta": 0.1}))
     assert training_seconds(TIMING, WORK, twice) == pytest.approx(0.004 * tokens * (2 + 2 / 3))
 
 

@@ -28,7 +28,6 @@ from rftstudio.engine.presets import EvaluationSettings
 from rftstudio.engine.process import CANCELLED, SUCCEEDED, Stop, run_job, say, write_result
 
 BASE_WEIGHTS = "base, adapter off"
-CHUNK = 64  # answers between two looks at the wish to stop
 
 
 def run(directory: Path) -> int:
@@ -135,7 +134,7 @@ class EvaluationRun:
             if any(_key(prompt.item.id, model, index) not in done for index in range(self.settings.samples))
         ]
         missing.sort(key=lambda prompt: len(prompt.tokens))
-        size = max(1, CHUNK // self.settings.samples)
+        size = max(1, sampler.max_rows // self.settings.samples)
         for start in range(0, len(missing), size):
             began = perf_counter()
             yield list(

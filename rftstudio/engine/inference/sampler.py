@@ -18,6 +18,8 @@ from rftstudio.engine.inference.decoding import PlainDecoder, SharedDecoder, bes
 
 Tokens = list[int]
 
+ROWS_AT_ONCE = 128  # a step costs little more for many rows than for few, until memory tells
+
 
 @dataclass(slots=True)
 class Completion:
@@ -53,10 +55,10 @@ def seed_for(*parts: object) -> int:
 class Sampler:
     """Answers of one causal language model, adapter on or off as the model stands when called.
 
-    stop: token ids that end an answer (kept in it). max_rows: answers decoded at once.
+    stop: token ids that end an answer (kept in it). max_rows: answers decoded at once, about.
     """
 
-    def __init__(self, model: Any, *, stop: Sequence[int], pad: int, max_rows: int = 64) -> None:
+    def __init__(self, model: Any, *, stop: Sequence[int], pad: int, max_rows: int = ROWS_AT_ONCE) -> None:
         self.model = model
         self.stop = frozenset(stop)
         self.pad = pad
@@ -71,17 +73,22 @@ class Sampler:
         """`len(seeds[i])` answers to `prompts[i]`. Temperature 0 takes the likeliest token (and ignores seeds)."""
         answers = [[Completion() for _ in row] for row in seeds]
         order = sorted((i for i in range(len(prompts)) if seeds[i]), key=lambda i: len(prompts[i]))
-        batch: list[int] = []
-        rows = 0
-        for i in order:
-            if batch and rows + len(seeds[i]) > self.max_rows:
-                self._batch(batch, prompts, seeds, answers, max_new_tokens, temperature)
-                batch, rows = [], 0
-            batch.append(i)
-            rows += len(seeds[i])
-        if batch:
+        for batch in self._batches(order, [len(row) for row in seeds]):
             self._batch(batch, prompts, seeds, answers, max_new_tokens, temperature)
         return answers
+
+    def _batches(self, order: list[int], counts: Sequence[int]) -> list[list[int]]:
+        """Prompts in batches of like size: a small last one would take as many steps as a full one."""
+        total = sum(counts[i] for i in order)
+        size = total / max(1, -(-total // self.max_rows))
+        batches: list[list[int]] = []
+        rows = 0
+        for i in order:
+            if not batches or rows + counts[i] / 2 > size * len(batches):
+                batches.append([])
+            batches[-1].append(i)
+            rows += counts[i]
+        return batches
 
     def _batch(
         self,

@@ -94,6 +94,24 @@ def test_small_batches_give_the_same_answers() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("counts", "max_rows", "sizes"),
+    [
+        ([12] * 6, 64, [36, 36]),
+        ([8] * 4, 64, [32]),
+        ([1] * 100, 30, [25, 25, 25, 25]),
+        ([40], 8, [40]),
+        ([5, 1, 1, 1], 4, [5, 3]),
+    ],
+)
+def test_batches_are_of_like_size(counts: list[int], max_rows: int, sizes: list[int]) -> None:
+    made = sampler()
+    made.max_rows = max_rows
+    batches = made._batches(list(range(len(counts))), counts)
+    assert sorted(i for batch in batches for i in batch) == list(range(len(counts)))
+    assert [sum(counts[i] for i in batch) for batch in batches] == sizes
+
+
 def test_log_probabilities_are_those_of_the_model() -> None:
     made = sampler()
     prompt = prompts(0, [6])[0]
