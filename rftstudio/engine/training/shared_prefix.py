@@ -10,8 +10,9 @@ whether a model is one. Axis names: B trees side by side, N nodes of a tree, U n
 something, V vocabulary, D hidden size, T predictions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -114,27 +115,47 @@ def plan(rows: Sequence[Row], *, max_nodes: int = MAX_NODES) -> list[Part]:
 
     Rows are taken in the order of their content, so that trees do not depend on how a batch was shuffled.
     Whole trees save most; where completions are long, the dense attention mask makes smaller trees cheaper.
-    Rows without completion are left out.
+    A tree may have more than `max_nodes` when single rows come near that already. Rows without completion
+    are left out.
     """
     order = sorted(
         (i for i in range(len(rows)) if rows[i].completion), key=lambda i: (rows[i].prompt, rows[i].completion)
     )
+    if not order:
+        return []
+    limit = max(max_nodes, 2 * max(len(rows[i].prompt) + len(rows[i].completion) for i in order))
     best: list[Packed] = []
     best_cost = float("inf")
-    pieces = 1
-    while order:
-        size = -(-len(order) // pieces)
-        trees = [pack(rows, order[start : start + size]) for start in range(0, len(order), size)]
+    for split in _splits(rows, order):
+        trees = [pack(rows, members) for members in split]
         nodes = [len(packed.tree.tokens) for packed in trees]
         cost = sum(count + count * count * PAIR_COST for count in nodes)
-        if (max(nodes) <= max_nodes or size == 1) and cost < best_cost:
+        if max(nodes) <= limit and cost < best_cost:
             best, best_cost = trees, cost
         elif best:
             break
-        if size == 1:
-            break
-        pieces = min(2 * pieces, len(order))
-    return _gather(best, max_nodes)
+    return _gather(best, limit)
+
+
+def _splits(rows: Sequence[Row], order: list[int]) -> Iterator[list[list[int]]]:
+    """Ways to split, from one tree to single rows: first between prompts, then within each."""
+    groups = [list(members) for _, members in groupby(order, key=lambda i: rows[i].prompt)]
+    runs = 1
+    while runs < len(groups):
+        yield [[i for group in run for i in group] for run in _cut(groups, runs)]
+        runs *= 2
+    pieces = 1
+    while True:
+        yield [piece for group in groups for piece in _cut(group, pieces)]
+        if pieces >= max(map(len, groups)):
+            return
+        pieces *= 2
+
+
+def _cut(items: list[Any], pieces: int) -> list[list[Any]]:
+    """At most so many runs of like length."""
+    size = -(-len(items) // pieces)
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def _gather(trees: list[Packed], max_nodes: int) -> list[Part]:

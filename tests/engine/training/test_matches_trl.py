@@ -135,12 +135,17 @@ def test_every_loss(
     check(pair, with_logps(pair[0], batch(), old=old, ref=beta > 0))
 
 
-@pytest.mark.parametrize("max_nodes", [1, 30, 60, 10_000])
+@pytest.mark.parametrize(("max_nodes", "pair_cost"), [(1, 0.0), (1, 100.0), (10_000, 0.0), (10_000, 100.0)])
 @pytest.mark.parametrize("loss_type", [name for name, _ in LOSS_TYPES])
 def test_however_the_batch_is_split(
-    pair: tuple[GRPOTrainer, StudioTrainer], monkeypatch: pytest.MonkeyPatch, loss_type: str, max_nodes: int
+    pair: tuple[GRPOTrainer, StudioTrainer],
+    monkeypatch: pytest.MonkeyPatch,
+    loss_type: str,
+    max_nodes: int,
+    pair_cost: float,
 ) -> None:
     real = shared_prefix.plan
+    monkeypatch.setattr(shared_prefix, "PAIR_COST", pair_cost)
     monkeypatch.setattr(shared_prefix, "plan", lambda rows, **_: real(rows, max_nodes=max_nodes))
     for trainer in pair:
         monkeypatch.setattr(trainer, "loss_type", loss_type)

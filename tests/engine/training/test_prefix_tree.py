@@ -1,0 +1,90 @@
+"""Prefix trees: what is shared, and how batches are split."""
+
+import random
+
+import numpy as np
+
+from rftstudio.engine.training.shared_prefix import MAX_NODES, Part, Row, Tree, pack, plan
+
+
+def some_rows(*, shared: int, own: int, prompts: int, group: int, answer: int, seed: int = 0) -> list[Row]:
+    chance = random.Random(seed)
+
+    def some(count: int) -> tuple[int, ...]:
+        return tuple(chance.randrange(10**6) for _ in range(count))
+
+    start = some(shared)
+    given = [start + some(own) for _ in range(prompts)]
+    return [Row(prompt, some(answer)) for prompt in given for _ in range(group)]
+
+
+def members(parts: list[Part]) -> list[int]:
+    return sorted(member for part in parts for packed in part for member in packed.members)
+
+
+def sizes(parts: list[Part]) -> list[list[int]]:
+    return [[len(packed.tree.tokens) for packed in part] for part in parts]
+
+
+def test_a_token_attends_to_itself_and_its_ancestors() -> None:
+    tree = Tree()
+    first, second = tree.add([1, 2, 3, 4]), tree.add([1, 2, 5])
+    assert first[:2] == second[:2]
+    assert len(tree.tokens) == 5
+    assert tree.positions().tolist() == [0, 1, 2, 3, 2]
+    mask = tree.mask()
+    assert np.flatnonzero(mask[first[3]]).tolist() == first
+    assert np.flatnonzero(mask[second[2]]).tolist() == second
+
+
+def test_the_last_token_of_a_completion_predicts_nothing() -> None:
+    packed = pack([Row((1, 2), (3, 4, 5)), Row((1, 2), (3, 6))], [0, 1])
+    assert packed.tree.tokens == [1, 2, 3, 4]
+    assert packed.target == [3, 4, 5, 3, 6]
+    assert packed.predictor == [1, 2, 3, 1, 2]
+    assert packed.lengths == [3, 2]
+
+
+def test_short_answers_to_prompts_with_much_in_common_are_one_tree() -> None:
+    rows = some_rows(shared=267, own=39, prompts=6, group=12, answer=5)
+    assert sizes(plan(rows)) == [[267 + 6 * 39 + 72 * 4]]
+
+
+def test_prompts_with_nothing_in_common_are_trees_side_by_side() -> None:
+    rows = some_rows(shared=0, own=125, prompts=4, group=8, answer=8)
+    assert sizes(plan(rows)) == [[181] * 4]
+
+
+def test_long_answers_are_split_where_the_mask_costs_more_than_the_prompt() -> None:
+    rows = some_rows(shared=0, own=60, prompts=2, group=16, answer=128)
+    parts = plan(rows)
+    assert members(parts) == list(range(32))
+    assert 1 < max(len(packed.members) for part in parts for packed in part) < 16
+    assert all(sum(part) <= MAX_NODES for part in sizes(parts))
+
+
+def test_a_long_prompt_is_not_computed_once_for_each_answer() -> None:
+    rows = some_rows(shared=900, own=20, prompts=2, group=8, answer=30)
+    assert max(len(packed.members) for part in plan(rows) for packed in part) >= 8
+
+
+def test_uneven_batches_are_complete() -> None:
+    chance = random.Random(3)
+    for seed in range(20):
+        rows = some_rows(shared=seed % 3 * 10, own=1 + seed, prompts=1 + seed % 5, group=1 + seed % 7, answer=3)
+        rows = [Row(row.prompt, row.completion[: chance.randrange(4)]) for row in rows]
+        for most in (1, 40, 10_000):
+            assert members(plan(rows, max_nodes=most)) == [i for i, row in enumerate(rows) if row.completion]
+
+
+def test_the_split_does_not_depend_on_the_order_of_rows() -> None:
+    rows = some_rows(shared=5, own=9, prompts=3, group=4, answer=6)
+    turned = rows[::-1]
+    assert [p.tree.tokens for part in plan(rows) for p in part] == [
+        p.tree.tokens for part in plan(turned) for p in part
+    ]
+
+
+def test_nothing_gives_nothing() -> None:
+    assert plan([]) == []
+    assert plan([Row((1, 2), ())]) == []
