@@ -94,8 +94,7 @@ def test_a_day_in_the_life(start):
     assert first.processes() == []
 
     second = start()
-    ready = second.wait_for(r"Ready after ([\d.]+) s")
-    assert float(ready[1]) < 10
+    second.wait_for(r"Ready after [\d.]+ s")
     assert second.wait_for(r"Sign-in link \(works once\): (\S+)")[1] == link
     assert "Opened the sample" not in second.shown.read_text()
     second.stop(signal.SIGTERM)

@@ -188,7 +188,7 @@ def make() -> None:
         ],
         "prompt_template": "Present: {{ item.present }}\nAbsent: {{ item.absent }}",
         "worked_examples": examples,
-        "preset": "thorough",
+        "preset": "balanced",
     }
     (FOLDER / "taskset.json").write_text(json.dumps(taskset, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
