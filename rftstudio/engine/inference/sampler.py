@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from rftstudio.engine.inference.decoding import PlainDecoder, SharedDecoder, best_decoder
+from rftstudio.engine.inference.decoding import PlainDecoder, best_decoder
+from rftstudio.engine.inference.shared_decoding import SharedDecoder
 
 Tokens = list[int]
 

@@ -6,15 +6,51 @@ from typing import Any
 from datasets import Dataset
 from peft import LoraConfig
 from transformers import PrinterCallback
+from trl import GRPOConfig
 
 from rftstudio.engine.inference.folded import fold
 from rftstudio.engine.inference.loading import Prompt
 from rftstudio.engine.inference.sampler import Sampler
 from rftstudio.engine.presets import TrainingSettings
 from rftstudio.engine.training.checkpoints import Saved
-from rftstudio.engine.training.grpo import StudioTrainer, configure
+from rftstudio.engine.training.grpo import StudioTrainer
 from rftstudio.engine.training.journal import Journal
 from rftstudio.engine.training.reporter import Reporter
+
+
+def configure(settings: TrainingSettings, *, output_dir: str, seed: int, on_cpu: bool) -> GRPOConfig:
+    """Our settings in TRL's words. A step is one batch; TRL counts its updates."""
+    return GRPOConfig(
+        output_dir=output_dir,
+        max_steps=settings.steps * settings.updates_per_batch,
+        per_device_train_batch_size=settings.batch_size,
+        gradient_accumulation_steps=1,
+        steps_per_generation=1,
+        num_generations=settings.group_size,
+        num_iterations=settings.updates_per_batch,
+        max_completion_length=settings.max_completion_length,
+        temperature=settings.temperature,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="constant",  # `StudioTrainer.create_scheduler` has its own
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_grad_norm,
+        beta=settings.beta,
+        epsilon=settings.epsilon,
+        epsilon_high=settings.epsilon_high,
+        loss_type=settings.loss_type,
+        scale_rewards=settings.scale_rewards,
+        mask_truncated_completions=settings.mask_truncated,
+        use_cpu=on_cpu,
+        bf16=not on_cpu,
+        activation_checkpointing=False,  # by its older name it is on by default in TRL
+        seed=seed,
+        logging_steps=1,
+        report_to=[],
+        save_strategy="no",
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+        ignore_data_skip=True,  # `DataOrder` starts where the checkpoint ended
+    )
 
 
 def lora(settings: TrainingSettings) -> LoraConfig:

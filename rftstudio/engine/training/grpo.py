@@ -5,16 +5,14 @@ TRL computes advantages and losses; what is replaced is how completions are samp
 contribute nothing are not computed. The loss and its gradient are those of stock TRL.
 """
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from time import perf_counter
 from typing import Any
 
 import torch
 from torch.optim.lr_scheduler import LambdaLR
-from torch.utils.data import Sampler as IndexSampler
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOTrainer
 
 from rftstudio.engine.inference.loading import Prompt
 from rftstudio.engine.inference.sampler import Completion, Sampler, seed_for
@@ -22,44 +20,10 @@ from rftstudio.engine.presets import TrainingSettings
 from rftstudio.engine.training import shared_prefix
 from rftstudio.engine.training.checkpoints import Saved, restore_model, restore_random, restore_training
 from rftstudio.engine.training.journal import Batch
+from rftstudio.engine.training.order import DataOrder, rate
 from rftstudio.engine.training.shared_prefix import Row
 
 Rewarder = Callable[[Sequence[Prompt], Sequence[Completion]], list[float | None]]
-
-
-def configure(settings: TrainingSettings, *, output_dir: str, seed: int, on_cpu: bool) -> GRPOConfig:
-    """Our settings in TRL's words. A step is one batch; TRL counts its updates."""
-    return GRPOConfig(
-        output_dir=output_dir,
-        max_steps=settings.steps * settings.updates_per_batch,
-        per_device_train_batch_size=settings.batch_size,
-        gradient_accumulation_steps=1,
-        steps_per_generation=1,
-        num_generations=settings.group_size,
-        num_iterations=settings.updates_per_batch,
-        max_completion_length=settings.max_completion_length,
-        temperature=settings.temperature,
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type="constant",  # `StudioTrainer.create_scheduler` has its own
-        weight_decay=settings.weight_decay,
-        max_grad_norm=settings.max_grad_norm,
-        beta=settings.beta,
-        epsilon=settings.epsilon,
-        epsilon_high=settings.epsilon_high,
-        loss_type=settings.loss_type,
-        scale_rewards=settings.scale_rewards,
-        mask_truncated_completions=settings.mask_truncated,
-        use_cpu=on_cpu,
-        bf16=not on_cpu,
-        activation_checkpointing=False,  # by its older name it is on by default in TRL
-        seed=seed,
-        logging_steps=1,
-        report_to=[],
-        save_strategy="no",
-        disable_tqdm=True,
-        dataloader_pin_memory=False,
-        ignore_data_skip=True,  # `DataOrder` starts where the checkpoint ended
-    )
 
 
 class StudioTrainer(GRPOTrainer):
@@ -318,69 +282,6 @@ class StudioTrainer(GRPOTrainer):
         logps_BT = flat.index_copy(0, where, torch.cat(found)).view(-1, keep)
         entropy_BT = flat.index_copy(0, where, torch.cat(entropies)).view(-1, keep) if compute_entropy else None
         return logps_BT, entropy_BT, None
-
-
-def rate(settings: TrainingSettings, update: int) -> float:
-    """Share of the learning rate at update `update`, counted from 0."""
-    step = update // settings.updates_per_batch
-    warm = min(1.0, (step + 1) / (settings.warmup_steps + 1))
-    left = 1.0 - step / settings.steps
-    if settings.schedule == "linear":
-        return warm * left
-    if settings.schedule == "cosine":
-        return warm * 0.5 * (1.0 - math.cos(math.pi * left))
-    return warm
-
-
-class DataOrder(IndexSampler[int]):
-    """Which item each row of each step trains on: a fresh shuffle of all items per pass, cut into steps.
-
-    A function of the seed alone, so a restarted run goes on with the items it would have had. Items left
-    over at the end of a pass begin the next one, so that none is dropped.
-    """
-
-    def __init__(
-        self,
-        *,
-        n_items: int,
-        n_steps: int,
-        first_step: int,
-        prompts_per_step: int,
-        group_size: int,
-        updates: int,
-        seed: int,
-    ) -> None:
-        self.n_items = n_items
-        self.n_steps = n_steps
-        self.first_step = first_step
-        self.prompts_per_step = prompts_per_step
-        self.group_size = group_size
-        self.updates = updates
-        self.seed = seed
-        self._drawn: tuple[int, list[int]] = (-1, [])
-
-    def items_of(self, step: int) -> list[int]:
-        """Items of step `step`, counted from 0; one may occur twice where a pass ends within the step."""
-        places = range(step * self.prompts_per_step, (step + 1) * self.prompts_per_step)
-        return [self._shuffle(place // self.n_items)[place % self.n_items] for place in places]
-
-    def _shuffle(self, turn: int) -> list[int]:
-        if self._drawn[0] == turn:
-            return self._drawn[1]
-        generator = torch.Generator().manual_seed(seed_for(self.seed, "order", turn) >> 1)
-        self._drawn = turn, torch.randperm(self.n_items, generator=generator).tolist()
-        return self._drawn[1]
-
-    def __iter__(self) -> Iterator[int]:
-        for step in range(self.first_step, self.n_steps):
-            items = self.items_of(step)
-            for _ in range(self.updates):
-                for item in items:
-                    yield from [item] * self.group_size
-
-    def __len__(self) -> int:
-        # Of the whole run, also after a restart: the trainer derives its number of passes from it.
-        return self.n_steps * self.updates * self.prompts_per_step * self.group_size
 
 
 def _rows(

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from rftstudio.engine.inference import decoding
-from rftstudio.engine.inference.decoding import PlainDecoder, SharedDecoder, best_decoder, common_prefix
+from rftstudio.engine.inference.decoding import PlainDecoder, best_decoder
+from rftstudio.engine.inference.prefill import common_prefix
 from rftstudio.engine.inference.sampler import Completion, Sampler, draw, seed_for
+from rftstudio.engine.inference.shared_decoding import SharedDecoder
 from tests.engine.tiny import tiny_model
 
 STOP = list(range(2, 8))  # many, so that answers end early
@@ -160,8 +161,8 @@ def test_common_prefix_leaves_every_prompt_a_token() -> None:
 
 def test_the_shared_decoder_is_chosen_only_where_it_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
     assert best_decoder(tiny_model(), 2) is SharedDecoder
-    real = decoding.SharedDecoder.attend
-    monkeypatch.setattr(decoding.SharedDecoder, "attend", lambda *a: real(*a) * 1.5)
+    real = SharedDecoder.attend
+    monkeypatch.setattr(SharedDecoder, "attend", lambda *a: real(*a) * 1.5)
     assert best_decoder(tiny_model(), 2) is PlainDecoder
 
 

@@ -8,9 +8,10 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
-from rftstudio.engine.inference.decoding import PlainDecoder, SharedDecoder, best_decoder
+from rftstudio.engine.inference.decoding import PlainDecoder, best_decoder
 from rftstudio.engine.inference.folded import fold
 from rftstudio.engine.inference.sampler import Sampler, seed_for
+from rftstudio.engine.inference.shared_decoding import SharedDecoder
 from rftstudio.engine.training import shared_prefix
 from rftstudio.engine.training.shared_prefix import Row
 

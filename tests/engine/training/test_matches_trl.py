@@ -13,7 +13,8 @@ from rftstudio.engine.inference.loading import lay_out
 from rftstudio.engine.inference.sampler import Completion, Sampler
 from rftstudio.engine.presets import LOSS_TYPES, TrainingSettings, resolve
 from rftstudio.engine.training import shared_prefix
-from rftstudio.engine.training.grpo import StudioTrainer, configure
+from rftstudio.engine.training.build import configure
+from rftstudio.engine.training.grpo import StudioTrainer
 from rftstudio.engine.types import Item
 from tests.engine.tiny import rows, tiny_model, tiny_tokenizer
 

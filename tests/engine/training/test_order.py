@@ -3,7 +3,7 @@
 import pytest
 
 from rftstudio.engine.presets import TrainingSettings, resolve
-from rftstudio.engine.training.grpo import DataOrder, rate
+from rftstudio.engine.training.order import DataOrder, rate
 
 
 def order(first_step: int = 0, *, n_items: int = 7, n_steps: int = 9, updates: int = 1, seed: int = 0) -> DataOrder:
@@ -48,7 +48,9 @@ def test_fewer_items_than_a_step_takes() -> None:
 
 
 def rates(**changes: object) -> list[float]:
-    settings = TrainingSettings.read(resolve("quick", {"steps": 10, "warmup_steps": 3, **changes}))
+    settings = TrainingSettings.read(
+        resolve("quick", {"steps": 10, "warmup_steps": 3, "schedule": "constant", **changes})
+    )
     return [rate(settings, update) for update in range(settings.steps * settings.updates_per_batch)]
 
 
