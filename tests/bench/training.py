@@ -59,17 +59,18 @@ class Turn:
     """A callback that waits for its turn before each step and reports the step's seconds."""
 
     def __init__(self) -> None:
-        self.began = 0.0
+        self.began = self.cpu = 0.0
         self.sampling = 0.0
 
     def wait(self) -> None:
         if sys.stdin.readline().strip() != "go":
             raise SystemExit(0)
-        self.began = time.perf_counter()
+        self.began, self.cpu = time.perf_counter(), time.process_time()
 
     def report(self) -> None:
         row = {
             "seconds": time.perf_counter() - self.began,
+            "cpu": time.process_time() - self.cpu,
             "sampling": self.sampling,
             "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         }
@@ -271,6 +272,7 @@ def compare(shape: str, model: str, steps: int, *, only_ours: bool) -> dict[str,
         seconds = statistics.median(row["seconds"] for row in counted)
         sampling = statistics.median(row["sampling"] for row in counted)
         result[f"{name}_seconds"] = round(seconds, 3)
+        result[f"{name}_cpu_s"] = round(statistics.median(row["cpu"] for row in counted), 3)
         result[f"{name}_sampling_s"] = round(sampling, 3)
         result[f"{name}_training_s"] = round(seconds - sampling, 3)
         result[f"{name}_peak_mb"] = max(row["peak_mb"] for row in rows[name])
@@ -278,6 +280,8 @@ def compare(shape: str, model: str, steps: int, *, only_ours: bool) -> dict[str,
         result[f"{name}_completions_per_second"] = round(size / seconds, 2)
     if not only_ours:
         result["ratio"] = round(result["trl_seconds"] / result["ours_seconds"], 2)
+        # Processor seconds say the same on a machine that has other things to do.
+        result["cpu_ratio"] = round(result["trl_cpu_s"] / result["ours_cpu_s"], 2)
         result["memory_ratio"] = round(result["ours_peak_mb"] / result["trl_peak_mb"], 3)
     return result
 
