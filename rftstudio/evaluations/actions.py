@@ -25,10 +25,17 @@ from rftstudio.tasksets.rows import version_items
 log = logging.getLogger(__name__)
 
 
+WANTED_ANSWERS = 160  # of each model: few tasks are answered several times, so that luck in sampling averages out
+MOST_SAMPLES = 4  # beyond that the spread between tasks decides, which more answers to the same ones do not narrow
+
+
 def default_settings(run: Run) -> dict[str, Any]:
-    """Answers as the run's own validation sampled them, one an item."""
+    """Answers as the run's own validation sampled them; several an item where the items are few."""
     taken = {"temperature": "eval_temperature", "max_completion_length": "max_completion_length"}
     given = {name: run.settings[source] for name, source in taken.items() if source in run.settings}
+    n_items = run.taskset_version.counts.get(Split.TEST, 0)
+    if n_items and given.get("temperature", 1.0) > 0:
+        given["samples"] = max(1, min(MOST_SAMPLES, WANTED_ANSWERS // n_items))
     return check_evaluation(given)
 
 

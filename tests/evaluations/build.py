@@ -78,7 +78,7 @@ def make_comparison(
     They are graded by the run's grader, written to the job directory as the engine writes them, and taken in as the
     supervisor does. unscored: (model, index) of answers on which the grader is made to fail.
     """
-    comparison = create_comparison(run=run, settings=settings)
+    comparison = create_comparison(run=run, settings={"samples": 1, **settings})
     job = read_job(comparison.directory)
     items = read_items(comparison.directory / "items.jsonl")
     spec = parse_spec(job.grader)

@@ -8,7 +8,7 @@ from django.db.utils import IntegrityError
 
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.job import read_items, read_job
-from rftstudio.evaluations.actions import compare_again, compare_once, create_comparison
+from rftstudio.evaluations.actions import compare_again, compare_once, create_comparison, default_settings
 from rftstudio.evaluations.models import Comparison
 from rftstudio.evaluations.tasks import compare_finished
 from rftstudio.runs.jobs import Status
@@ -34,14 +34,21 @@ def test_the_job_answers_the_test_split_with_base_and_tuned(run, alice):
     items = read_items(comparison.directory / job.data["items"])
     assert [item.id for item in items] == [f"test-{number}" for number in range(8)]
     assert (comparison.status, comparison.created_by) == (Status.QUEUED, alice)
-    assert comparison.progress == {"done": 0, "total": 16}
+    assert comparison.progress == {"done": 0, "total": 64}  # 8 tasks are few: four answers to each from both
 
 
 def test_it_answers_as_the_runs_validation_did(run):
     run.settings = {**run.settings, "eval_temperature": 0.3, "max_completion_length": 77}
     run.save()
     settings = create_comparison(run=run).settings
-    assert settings == {"samples": 1, "temperature": 0.3, "max_completion_length": 77}
+    assert settings == {"samples": 4, "temperature": 0.3, "max_completion_length": 77}
+
+
+@pytest.mark.parametrize(("n_items", "temperature", "samples"), [(40, 1.0, 4), (60, 1.0, 2), (500, 1.0, 1), (40, 0, 1)])
+def test_few_tasks_are_answered_several_times(run, n_items, temperature, samples):
+    run.settings = {**run.settings, "eval_temperature": temperature}
+    run.taskset_version.counts = {"test": n_items}
+    assert default_settings(run)["samples"] == samples
 
 
 def test_settings_and_seed_are_taken(run):

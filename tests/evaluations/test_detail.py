@@ -166,7 +166,7 @@ def test_a_waiting_and_a_running_one(as_alice, comparison):
     page = as_alice.get(address(waiting)).content.decode()
     assert "Waiting" in page
     assert 'hx-trigger="every 2s"' in page
-    assert "of 16 answers" in page
+    assert "of 64 answers" in page
     Comparison.objects.filter(pk=waiting.pk).update(status=Status.RUNNING, progress={"done": 4, "total": 16})
     assert "4 of 16 answers" in as_alice.get(address(waiting)).content.decode()
 

@@ -26,7 +26,7 @@ def test_each_with_its_headline(as_vera, run):
     assert reverse("evaluations:detail", args=[done.pk]) in page
     assert reverse("evaluations:detail", args=[waiting.pk]) in page
     assert "+1.00 [0.26, 1.00]" in page
-    assert "0 of 16 answers" in page
+    assert "0 of 64 answers" in page
 
 
 def test_a_stranger_finds_nothing(as_charlie, run):
