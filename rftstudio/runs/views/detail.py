@@ -150,7 +150,7 @@ def _standing(run: Run, found: list[dict[str, Any]]) -> dict[str, Any]:
     total = curves.total_steps(run)
     valid = [point for point in found if point.get("valid_reward_mean") is not None]
     before = valid[0] if valid and valid[0]["step"] == 0 else None
-    best = max(valid, key=lambda point: point["valid_reward_mean"], default=None)
+    best = max(valid, key=lambda point: (point["valid_reward_mean"], point["step"]), default=None)  # as the engine does
     spent = run.seconds_spent
     left = None
     if run.status == Status.RUNNING:

@@ -1,0 +1,52 @@
+"""Fills a studio's workspace so that every page has something to show: people, a grader of each kind, empty rooms.
+
+    DATA_DIR=… python -m tests.browser.furnish
+
+Runs in a process of its own, with the studio's settings, through the same actions as the pages.
+"""
+
+import json
+import os
+
+import django
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "rftstudio.settings"
+django.setup()
+
+from rftstudio.accounts.actions import invite  # noqa: E402
+from rftstudio.accounts.models import Membership, Role, User, Workspace  # noqa: E402
+from rftstudio.graders.actions import create_grader  # noqa: E402
+from rftstudio.tasksets.actions import add_items, create_taskset  # noqa: E402
+from tests.graders.specs import PLAIN  # noqa: E402
+
+FIELDS = ("message", "risk", "synonyms")
+ROWS = (("Crushing pain in my chest.", "high", "urgent"), ("A new receipt, please.", "low", "not urgent"))
+
+
+def furnish() -> dict[str, str]:
+    """Returns addresses that no page leads to."""
+    workspace = Workspace.objects.get()
+    owner = workspace.memberships.get().user
+    vera = User.objects.create_user(username="vera@example.org", email="vera@example.org", first_name="Vera")
+    Membership.objects.create(workspace=workspace, user=vera, role=Role.VIEWER)
+    invitation = invite(workspace=workspace, by=owner, role=Role.AUTHOR, email="bob@example.org")
+    fields = [{"name": name, "label": name.title(), "help": ""} for name in FIELDS]
+    base = {"instructions": "Answer shortly.", "input_fields": fields, "prompt_template": "", "worked_examples": []}
+    kinds = create_taskset(
+        workspace=workspace, by=owner, name="Every way to mark", answer_type="text", answer_options={}, **base
+    )
+    rows = [{"fields": dict(zip(FIELDS, row, strict=True)), "reference_answer": "emergency"} for row in ROWS]
+    add_items(taskset=kinds, by=owner, rows=rows)
+    for kind, spec in PLAIN.items():
+        create_grader(taskset=kinds, by=owner, name=f"By {kind}", spec=spec)
+    schema = {"type": "object", "properties": {"code": {"type": "string"}}}
+    for answer_type, options in (("number", {"unit": "mg"}), ("set", {}), ("json", {"schema": schema})):
+        create_taskset(
+            workspace=workspace, by=owner, name=f"Empty {answer_type}", answer_type=answer_type,
+            answer_options=options, **base,
+        )  # fmt: skip
+    return {"invitation": f"/invitations/{invitation.token}/", "kinds": f"/tasksets/{kinds.pk}/"}
+
+
+if __name__ == "__main__":
+    print(json.dumps(furnish()))
