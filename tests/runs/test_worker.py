@@ -50,8 +50,16 @@ def worker(broker, processes, tmp_path):
     process.wait()
 
 
-def test_the_run_outlives_the_worker(worker, broker, launch, until, monkeypatch):
-    monkeypatch.setattr(current_app.conf, "task_always_eager", False)
+@pytest.fixture
+def tasks_are_sent():
+    """Tasks go to the broker instead of being run in place. (`monkeypatch` cannot put this setting back.)"""
+    before = current_app.conf.task_always_eager
+    current_app.conf.task_always_eager = False
+    yield
+    current_app.conf.task_always_eager = before
+
+
+def test_the_run_outlives_the_worker(worker, broker, launch, until, tasks_are_sent):
     run = launch(steps=150)
     with current_app.connection_for_write(url=broker) as connection:
         for _ in range(3):  # delivered more than once: started once

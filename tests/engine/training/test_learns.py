@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from rftstudio.engine.presets import resolve
 from tests.engine.models import embedded_model
 from tests.engine.training.conftest import curve
 
@@ -82,7 +81,8 @@ def test_reward_on_held_out_items_rises(tmp_path: Path) -> None:
     write(tmp_path / "validation.jsonl", HELD_OUT)
     (tmp_path / "grader.json").write_text(json.dumps(GRADER))
     settings = {"steps": 12, "learning_rate": 2e-4, "max_completion_length": 6, "eval_interval": 6, "eval_samples": 4}
-    assert resolve("quick", settings)["batch_size"] == 32
+    settings |= {"batch_size": 32, "group_size": 8, "warmup_steps": 0, "lora_rank": 16, "lora_alpha": 32}
+    settings |= {"schedule": "constant"}
     module = [sys.executable, "-m", "rftstudio.engine.training"]
     command = [*module, "new", "job", "--model", str(embedded_model()), "--grader", "grader.json"]
     command += ["--train", "train.jsonl", "--validation", "validation.jsonl"]
