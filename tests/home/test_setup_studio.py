@@ -17,7 +17,8 @@ def start() -> str:
     return out.getvalue()
 
 
-def test_it_makes_operator_workspace_and_samples_once(client, db):
+def test_it_makes_operator_workspace_and_samples_once(client, db, settings, tmp_path):
+    settings.MODELS_DIR = tmp_path / "models"  # what lies in the shared one is found by other tests
     make_base_model(name="smollm2-135m-instruct")  # a directory where the embedded model's would be
     BaseModel.objects.all().delete()
     first = start()
