@@ -195,7 +195,8 @@ def test_nothing_to_grade_with(url, typed, grader, as_bob):
     assert Run.objects.count() == 0
 
 
-def test_no_model_at_all(url, typed, as_bob):
+def test_no_model_at_all(url, typed, as_bob, settings, tmp_path):
+    settings.MODELS_DIR = tmp_path  # the embedded model is registered as soon as it lies there
     BaseModel.objects.all().delete()
     assert "no model to train yet" in as_bob.get(url).text
 
