@@ -25,7 +25,10 @@ def page(name: str) -> tuple[str, SafeString]:
         raise NoSuchPage(name)
     text = file.read_text(encoding="utf-8")
     html = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
-    return _title(text), mark_safe(nh3.clean(html))
+    clean = nh3.clean(html)
+    # A wide table scrolls in a box of its own instead of widening the page.
+    clean = clean.replace("<table>", '<div class="table-scroll"><table class="table">')
+    return _title(text), mark_safe(clean.replace("</table>", "</table></div>"))
 
 
 def _title(text: str) -> str:

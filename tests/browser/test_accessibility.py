@@ -113,12 +113,13 @@ def crawl(page: Page, base: str, first: list[str]) -> list[str]:
 
 
 def look(page: Page, address: str) -> list[str]:
-    """What is wrong with a page on a desk in light and on a phone in dark. No address: the page that is open."""
+    """What is wrong with a page on a desk in light and on a phone in dark. With a query it is a page
+    that was seen without: the phone will do. No address: the page that is open."""
     wrong = []
     if address:
         page.goto(address)
     page.evaluate(UNFOLD)
-    for width, scheme in ((1280, "light"), (400, "dark")):
+    for width, scheme in ((1280, "light"), (400, "dark"))["?" in address :]:
         page.set_viewport_size({"width": width, "height": 860})
         page.emulate_media(color_scheme=scheme)
         page.evaluate(SETTLED)

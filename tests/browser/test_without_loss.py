@@ -58,8 +58,9 @@ def test_a_launch_that_cannot_be_is_told_before_anything_runs(page, studio, watc
     page.get_by_text("Advanced", exact=True).click()
     page.get_by_role("textbox", name="Name").fill("Ward 7, second try")
     page.get_by_role("textbox", name="Answers per step").fill("30")
+    page.get_by_role("textbox", name="Answers per task").fill("8")
     page.get_by_role("button", name="Launch", exact=True).click()
-    expect(page.get_by_role("alert")).to_contain_text("12 answers per task do not divide 30 answers per step.")
+    expect(page.get_by_role("alert")).to_contain_text("8 answers per task do not divide 30 answers per step.")
     expect(page.get_by_role("textbox", name="Name")).to_have_value("Ward 7, second try")
     expect(page.get_by_role("textbox", name="Answers per step")).to_have_value("30")
     assert studio.rows("SELECT count(*) FROM runs_run") == [(before,)]

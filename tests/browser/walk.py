@@ -10,6 +10,7 @@ from tests.browser.studio import Studio, wait_for
 SMALL = {
     "Steps": "20",
     "Answers per step": "32",
+    "Answers per task": "8",
     "Learning rate": "0.01",
     "Longest answer": "2",
     "Evaluate every": "10",
@@ -29,7 +30,9 @@ def launch(page: Page, **changes: str) -> int:
     for label, value in {**SMALL, **changes}.items():
         page.get_by_role("textbox", name=label).fill(value)
     page.get_by_role("button", name="Launch", exact=True).click()
-    page.wait_for_url(re.compile(r"/runs/\d+/$"))
+    refused = page.locator(".error-summary")
+    expect(page.locator("#run-live").or_(refused)).to_be_visible()
+    assert not refused.count(), refused.inner_text()
     return int(page.url.rstrip("/").rpartition("/")[2])
 
 
