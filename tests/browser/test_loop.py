@@ -129,13 +129,13 @@ def compare(page: Page, studio: Studio, run: int) -> None:
     assert better > worse
     pairs = page.locator("article.pair")
     first = pairs.first
-    expect(first.get_by_role("group", name="Base’s answer")).to_contain_text("adapter off")
+    expect(first.get_by_role("group", name="Base’s answer").first).to_contain_text("adapter off")
     [(digest,)] = studio.rows(
         "SELECT adapter_hash FROM registry_tunedmodel JOIN runs_run ON tuned_model_id = registry_tunedmodel.id "
         "WHERE runs_run.id = ?",
         run,
     )
-    expect(first.get_by_role("group", name="Tuned’s answer")).to_contain_text(digest[:8])
+    expect(first.get_by_role("group", name="Tuned’s answer").first).to_contain_text(digest[:8])
     expect(first).to_contain_text("Right answer")
     page.locator("h1").click()
     page.keyboard.press("j")

@@ -1,5 +1,7 @@
 """What several tests do on the pages: launch a small training, wait for it, read the curve."""
 
+from playwright.sync_api import Page, expect
+
 from tests.browser.studio import Studio, wait_for
 
 # Labels of the launch form's Advanced part. Answers of two words at the highest learning rate move within seconds.
