@@ -41,11 +41,11 @@ def test_a_sample_goes_all_the_way(processes, workspace, monkeypatch, tmp_path):
     assert (comparison.status, comparison.automatic) == (Status.SUCCEEDED, True)
     assert comparison.summary["weights"]["tuned"]["adapter_hash"] == run.tuned_model.adapter_hash
     assert comparison.summary["weights"]["tuned"]["as_expected"]
-    assert comparison.answers.count() == 80
+    assert comparison.answers.count() == 320  # 40 tasks, four answers to each, from both models
     by_seed = [json.loads(line) for line in (comparison.directory / "answers.jsonl").read_text().splitlines()]
     assert {row["item_id"] for row in by_seed} == set(comparison.items.values_list("item_key", flat=True))
     assert any("validation reward" in line for line in said)
-    assert "80 of 80 answers" in said
+    assert "320 of 320 answers" in said
 
 
 def test_a_job_that_fails_says_why(workspace):
