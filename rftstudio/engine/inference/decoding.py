@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import torch
+from transformers import DynamicCache
 
-from rftstudio.engine.inference.attention import full_attention_only
-from rftstudio.engine.inference.prefill import Tokens, common_prefix, read_prompts
+from rftstudio.engine.inference.attention import full_attention_only, plain_logits
+from rftstudio.engine.inference.prefill import Tokens
 from rftstudio.engine.inference.shared_decoding import SharedDecoder
 
 
@@ -27,18 +28,29 @@ class Decoder(Protocol):
 
 
 class PlainDecoder:
-    """Any causal model: the prompt's cache copied for each answer, transformers' own attention."""
+    """Any causal model: prompts padded on the left, the cache copied for each answer, the model's own attention."""
 
     def __init__(self, model: Any, pad: int) -> None:
         self.model = model
         self.pad = pad
 
     def prefill(self, prompts: Sequence[Tokens], counts: Sequence[int]) -> torch.Tensor:
-        shared = common_prefix(prompts) if full_attention_only(self.model.config) else 0
-        logits, self.cache, self.mask, self.position = read_prompts(self.model, prompts, self.pad, shared)
-        spread = torch.repeat_interleave(
-            torch.arange(len(prompts), device=logits.device), torch.tensor(counts, device=logits.device)
-        )
+        where = self.model.device
+        longest = max(map(len, prompts))
+        ids = torch.tensor([[self.pad] * (longest - len(row)) + list(row) for row in prompts], device=where)
+        self.mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in prompts], device=where)
+        positions = (self.mask.cumsum(1) - 1).clamp(min=0)
+        self.position = positions[:, -1]
+        self.cache = DynamicCache(config=self.model.config)
+        logits: torch.Tensor = self.model(
+            input_ids=ids,
+            attention_mask=self.mask,
+            position_ids=positions,
+            past_key_values=self.cache,
+            use_cache=True,
+            logits_to_keep=1,
+        ).logits[:, -1]
+        spread = torch.repeat_interleave(torch.arange(len(prompts), device=where), torch.tensor(counts, device=where))
         self.keep(spread)
         return logits[spread]
 
@@ -62,7 +74,7 @@ class PlainDecoder:
 @torch.inference_mode()
 def best_decoder(model: Any, pad: int) -> type[SharedDecoder] | type[PlainDecoder]:
     """The shared decoder where it gives this model's own logits on a small trial, else the plain one."""
-    if not full_attention_only(model.config):
+    if not full_attention_only(model.config) or not plain_logits(model.config):
         return PlainDecoder
     top = min(int(model.config.get_text_config().vocab_size), 1000)
     prompts = [[(7 * i + 3 * n) % top for n in range(12)] for i in range(2)]

@@ -1,45 +1,108 @@
-"""Reading prompts into a cache, what they have in common once."""
+"""Reading prompts: what all of them begin with once, the rest of each side by side.
+
+`read` gives what is needed to go on from prompts, for sampling and, with gradients, for training: then
+each prompt goes through the model once in a whole training step. Axes: P prompts, K key-value heads,
+L tokens, D head size (of hidden states: hidden size).
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from transformers import DynamicCache
 
 Tokens = Sequence[int]
+Pair = tuple[torch.Tensor, torch.Tensor]  # keys and values of a layer
 
 WORTH_SHARING = 8  # shorter common beginnings are not worth a pass of their own
 
 
-def read_prompts(
-    model: Any, prompts: Sequence[Tokens], pad: int, shared: int
-) -> tuple[torch.Tensor, DynamicCache, torch.Tensor, torch.Tensor]:
-    """Prefill prompts whose first `shared` tokens are the same, those once.
+@dataclass(slots=True)
+class Reading:
+    """Prompts that a model has read.
 
-    Returns logits (P, V) after each prompt, the cache over [shared | padded rest], its mask (P, L), and the
-    position (P,) of each prompt's last token.
+    common: (K, shared, D) of each layer, for the tokens all prompts begin with; own: (P, K, L, D), for the
+    rest, padded on the right. hidden: (P, D), of each prompt's last token.
     """
+
+    prompts: list[tuple[int, ...]]
+    shared: int
+    common: list[Pair]
+    own: list[Pair]
+    hidden: torch.Tensor
+
+    @property
+    def own_lengths(self) -> list[int]:
+        return [len(prompt) - self.shared for prompt in self.prompts]
+
+    @property
+    def nodes(self) -> int:
+        """Tokens that went through the model, padding included."""
+        return self.shared + len(self.prompts) * max(self.own_lengths)
+
+    def tensors(self) -> list[torch.Tensor]:
+        common = [one for pair in self.common for one in pair] if self.shared else []
+        return [self.hidden, *common, *(one for pair in self.own for one in pair)]
+
+    def leaves(self) -> "Reading":
+        """A copy cut off from its history, that gathers gradients of its own."""
+
+        def cut(pairs: list[Pair]) -> list[Pair]:
+            return [(key.detach().requires_grad_(), value.detach().requires_grad_()) for key, value in pairs]
+
+        return Reading(
+            self.prompts, self.shared, cut(self.common), cut(self.own), self.hidden.detach().requires_grad_()
+        )
+
+
+def read(model: Any, prompts: Sequence[Tokens]) -> Reading:
+    """Read prompts, with gradients where they are enabled. For models with full attention."""
     where = model.device
+    shared = common_prefix(prompts)
+    below = backbone(model)
     cache = DynamicCache(config=model.config)
+    common: list[Pair] = []
     if shared:
-        ids = torch.tensor([prompts[0][:shared]], device=where)
-        model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
-        if len(prompts) > 1:
-            cache.batch_repeat_interleave(len(prompts))
-    rest = [prompt[shared:] for prompt in prompts]
+        first = torch.tensor([prompts[0][:shared]], device=where)
+        below(input_ids=first, past_key_values=cache, use_cache=True)
+        common = [(layer.keys[0], layer.values[0]) for layer in cache.layers]
+        cache = extend(model, [(key.expand(len(prompts), -1, -1, -1), value) for key, value in _unsqueeze(common)])
+    rest = [list(prompt[shared:]) for prompt in prompts]
     longest = max(map(len, rest))
-    ids = torch.tensor([[pad] * (longest - len(row)) + list(row) for row in rest], device=where)
-    mask = torch.tensor([[1] * shared + [0] * (longest - len(row)) + [1] * len(row) for row in rest], device=where)
-    positions = (mask.cumsum(1) - 1).clamp(min=0)[:, shared:]
-    logits = model(
-        input_ids=ids,
-        attention_mask=mask,
-        position_ids=positions,
+    # Padding on the right is seen by nothing that counts, so the plain causal mask will do.
+    hidden_PLD = below(
+        input_ids=torch.tensor([row + [0] * (longest - len(row)) for row in rest], device=where),
+        position_ids=torch.arange(shared, shared + longest, device=where)[None],
         past_key_values=cache,
         use_cache=True,
-        logits_to_keep=1,
-    ).logits[:, -1]
-    return logits, cache, mask, positions[:, -1]
+    ).last_hidden_state
+    last = torch.tensor([len(row) - 1 for row in rest], device=where)
+    return Reading(
+        prompts=[tuple(prompt) for prompt in prompts],
+        shared=shared,
+        common=common,
+        own=[(layer.keys[:, :, shared:], layer.values[:, :, shared:]) for layer in cache.layers],
+        hidden=hidden_PLD[torch.arange(len(prompts), device=where), last],
+    )
+
+
+def _unsqueeze(pairs: list[Pair]) -> list[Pair]:
+    return [(key[None], value[None]) for key, value in pairs]
+
+
+def extend(model: Any, pairs: Sequence[Pair]) -> DynamicCache:
+    """A cache that holds keys and values (B, K, L, D) of each layer to go on from."""
+    cache = DynamicCache(config=model.config)
+    for number, (key, value) in enumerate(pairs):
+        cache.update(key, value.expand_as(key), number)
+    return cache
+
+
+def backbone(model: Any) -> Any:
+    """The decoder below the language-model head, under an adapter or not."""
+    causal = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return causal.base_model
 
 
 def common_prefix(prompts: Sequence[Tokens]) -> int:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from rftstudio.engine.inference.decoding import PlainDecoder, best_decoder
+from rftstudio.engine.inference.decoding import Decoder, PlainDecoder, best_decoder
+from rftstudio.engine.inference.prefill import Reading
 from rftstudio.engine.inference.shared_decoding import SharedDecoder
 
 Tokens = list[int]
@@ -64,14 +65,27 @@ class Sampler:
         self.stop = frozenset(stop)
         self.pad = pad
         self.max_rows = max_rows
+        self.readings: list[Reading] = []
+        self._keep = False
         self.decoder: type[SharedDecoder] | type[PlainDecoder] | None = None
         self.spent = Spent()
 
     @torch.inference_mode()
     def sample(
-        self, prompts: Sequence[Tokens], seeds: Sequence[Sequence[int]], *, max_new_tokens: int, temperature: float
+        self,
+        prompts: Sequence[Tokens],
+        seeds: Sequence[Sequence[int]],
+        *,
+        max_new_tokens: int,
+        temperature: float,
+        keep_readings: bool = False,
     ) -> list[list[Completion]]:
-        """`len(seeds[i])` answers to `prompts[i]`. Temperature 0 takes the likeliest token (and ignores seeds)."""
+        """`len(seeds[i])` answers to `prompts[i]`. Temperature 0 takes the likeliest token (and ignores seeds).
+
+        keep_readings: read prompts with gradients and leave the readings in `readings`, to train on.
+        """
+        self.readings = []
+        self._keep = keep_readings
         answers = [[Completion() for _ in row] for row in seeds]
         order = sorted((i for i in range(len(prompts)) if seeds[i]), key=lambda i: len(prompts[i]))
         for batch in self._batches(order, [len(row) for row in seeds]):
@@ -103,8 +117,13 @@ class Sampler:
         started = perf_counter()
         if self.decoder is None:
             self.decoder = best_decoder(self.model, self.pad)
-        decoder = self.decoder(self.model, self.pad)
+        if self._keep and self.decoder is SharedDecoder:
+            decoder: Decoder = SharedDecoder(self.model, self.pad, gradients=True)
+        else:
+            decoder = self.decoder(self.model, self.pad)
         logits = decoder.prefill([prompts[i] for i in batch], [len(seeds[i]) for i in batch])
+        if self._keep and isinstance(decoder, SharedDecoder) and decoder.reading is not None:
+            self.readings.append(decoder.reading)
         live = [answer for i in batch for answer in answers[i]]
         uniforms = _uniforms([seed for i in batch for seed in seeds[i]], max_new_tokens).to(logits.device)
         prefilled = perf_counter()
@@ -137,6 +156,9 @@ class Sampler:
         self.spent.decode_s += perf_counter() - prefilled
 
 
+BLOCK = 256  # of the vocabulary: a draw looks for the block first, then for the token in it
+
+
 def draw(
     logits_RV: torch.Tensor, uniforms_R: torch.Tensor, temperature: float
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -144,19 +166,35 @@ def draw(
     logits_RV = logits_RV.float()
     if temperature > 0 and temperature != 1.0:
         logits_RV = logits_RV / temperature
+    if short := -logits_RV.size(-1) % BLOCK:
+        logits_RV = torch.nn.functional.pad(logits_RV, (0, short), value=float("-inf"))
     logits_RV = logits_RV - logits_RV.amax(-1, keepdim=True)
     weights_RV = logits_RV.exp()
-    total_R1 = weights_RV.sum(-1, keepdim=True)
+    blocks_RNB = weights_RV.view(len(weights_RV), -1, BLOCK)
+    sums_RN = blocks_RNB.sum(-1)
+    heights_RN = sums_RN.cumsum(-1)
+    total_R1 = heights_RN[:, -1:]
     if temperature > 0:
-        heights_RV = weights_RV.cumsum(-1)
-        aim_R1 = uniforms_R[:, None].to(heights_RV.dtype) * heights_RV[:, -1:]
-        tokens_R1 = torch.searchsorted(heights_RV, aim_R1, right=True).clamp_(max=logits_RV.size(-1) - 1)
+        aim_R1 = uniforms_R[:, None] * total_R1
+        block_R1 = _first_above(heights_RN, aim_R1, sums_RN)
+        rest_R1 = aim_R1 - (heights_RN - sums_RN).gather(1, block_R1)
+        inside_RB = blocks_RNB.gather(1, block_R1[:, :, None].expand(-1, -1, BLOCK))[:, 0]
+        tokens_R1 = block_R1 * BLOCK + _first_above(inside_RB.cumsum(-1), rest_R1, inside_RB)
     else:
         tokens_R1 = logits_RV.argmax(-1, keepdim=True)
     normal_R1 = total_R1.log()
     logps_R = (logits_RV.gather(1, tokens_R1) - normal_R1)[:, 0]
-    entropies_R = (normal_R1 - torch.linalg.vecdot(weights_RV, logits_RV)[:, None] / total_R1)[:, 0]
-    return tokens_R1[:, 0], logps_R, entropies_R
+    # 0 * -inf where a token is impossible counts as nothing
+    surprise_R = torch.linalg.vecdot(weights_RV, logits_RV.clamp(min=-1e30))
+    return tokens_R1[:, 0], logps_R, normal_R1[:, 0] - surprise_R / total_R1[:, 0]
+
+
+def _first_above(heights_RN: torch.Tensor, aim_R1: torch.Tensor, sums_RN: torch.Tensor) -> torch.Tensor:
+    """Index (R, 1) of the first height above the aim; where rounding leaves none, of the last possible one."""
+    found_R1 = torch.searchsorted(heights_RN, aim_R1, right=True)
+    places_N = torch.arange(sums_RN.size(-1), device=sums_RN.device)
+    last_R1 = torch.where(sums_RN > 0, places_N, 0).amax(-1, keepdim=True)
+    return torch.minimum(found_R1, last_R1)
 
 
 def _uniforms(seeds: Sequence[int], count: int) -> torch.Tensor:

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from transformers import AttentionInterface, DynamicCache
 
-from rftstudio.engine.inference.prefill import Tokens, common_prefix, read_prompts
+from rftstudio.engine.inference.prefill import Pair, Reading, Tokens, read
 
 NAME = "rft_shared_prefix"
 GROWTH = 32  # tokens that the store of own keys has room for at first; it doubles
@@ -26,26 +26,37 @@ GROWTH = 32  # tokens that the store of own keys has room for at first; it doubl
 class SharedDecoder:
     """See the module. For models with full attention that use transformers' attention interface."""
 
-    def __init__(self, model: Any, pad: int) -> None:
+    def __init__(self, model: Any, pad: int, *, gradients: bool = False) -> None:
         self.model = model
-        self.pad = pad
+        self.gradients = gradients
+        self.reading: Reading | None = None
 
     def prefill(self, prompts: Sequence[Tokens], counts: Sequence[int]) -> torch.Tensor:
-        shared = common_prefix(prompts)
-        logits_PV, cache, mask, position_P = read_prompts(self.model, prompts, self.pad, shared)
+        """As a decoder does. With `gradients`, prompts are read with them and the `reading` is kept."""
+        if self.gradients:
+            with torch.inference_mode(False), torch.enable_grad():
+                reading = self.reading = read(self.model, prompts)
+        else:
+            reading = read(self.model, prompts)
+        logits_PV = self.model.get_output_embeddings()(reading.hidden.detach())
         where = logits_PV.device
         self.n_prompts, self.n_places = len(prompts), max(counts)
-        rest = mask[:, None, shared:]
-        self.bias = None if bool(rest.all()) else torch.zeros_like(rest, dtype=logits_PV.dtype)
-        if self.bias is not None:
-            self.bias.masked_fill_(rest == 0, float("-inf"))
-        self.layers = [_Layer(layer.keys, layer.values, shared, self.n_places) for layer in cache.layers]
+        lengths = torch.tensor(reading.own_lengths, device=where)
+        longest = int(lengths.max())
+        self.bias = None
+        if int(lengths.min()) < longest:
+            beyond = torch.arange(longest, device=where)[None] >= lengths[:, None]
+            self.bias = torch.zeros_like(beyond, dtype=logits_PV.dtype).masked_fill(beyond, float("-inf"))[:, None]
+        self.layers = [
+            _Layer(reading.common[number] if reading.shared else None, own, self.n_places)
+            for number, own in enumerate(reading.own)
+        ]
         spread = torch.repeat_interleave(torch.arange(len(prompts), device=where), torch.tensor(counts, device=where))
         self.slot_R = torch.tensor(
             [p * self.n_places + g for p, count in enumerate(counts) for g in range(count)], device=where
         )
         self.full = len(self.slot_R) == self.n_prompts * self.n_places
-        self.position = position_P[spread]
+        self.position = (lengths + reading.shared - 1)[spread]
         self.length = 0
         return logits_PV[spread]
 
@@ -102,13 +113,11 @@ class SharedDecoder:
 class _Layer:
     """Keys and values of one layer: common (K, L, D), prompts' own (K * P, L, D), answers' own (K, P * G, T, D)."""
 
-    def __init__(self, keys: torch.Tensor, values: torch.Tensor, shared: int, n_places: int) -> None:
-        n_prompts, groups, _, size = keys.shape
-        self.common = (keys[0, :, :shared], values[0, :, :shared]) if shared else None
-        self.prompt = [one[:, :, shared:].transpose(0, 1).flatten(0, 1).contiguous() for one in (keys, values)]
-        if self.common:
-            self.common = (self.common[0].contiguous(), self.common[1].contiguous())
-        self.own = [keys.new_zeros(groups, n_prompts * n_places, GROWTH, size) for _ in range(2)]
+    def __init__(self, common: Pair | None, own: Pair, n_places: int) -> None:
+        n_prompts, groups, _, size = own[0].shape
+        self.common = tuple(one.detach().contiguous() for one in common) if common else None
+        self.prompt = [one.detach().transpose(0, 1).flatten(0, 1).contiguous() for one in own]
+        self.own = [own[0].new_zeros(groups, n_prompts * n_places, GROWTH, size) for _ in range(2)]
 
     def write(self, slot_R: torch.Tensor, at: int, key: torch.Tensor, value: torch.Tensor) -> None:
         """Put (K, R, D) keys and values of the token `at` into the answers' places."""

@@ -5,8 +5,9 @@ TRL computes advantages and losses; what is replaced is how completions are samp
 contribute nothing are not computed. The loss and its gradient are those of stock TRL.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import groupby
 from time import perf_counter
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from trl import GRPOTrainer
 
 from rftstudio.engine.inference.loading import Prompt
+from rftstudio.engine.inference.prefill import Reading, read
 from rftstudio.engine.inference.sampler import Completion, Sampler, seed_for
 from rftstudio.engine.presets import TrainingSettings
 from rftstudio.engine.training import shared_prefix
@@ -22,6 +24,8 @@ from rftstudio.engine.training.checkpoints import Saved, restore_model, restore_
 from rftstudio.engine.training.journal import Batch
 from rftstudio.engine.training.order import DataOrder, rate
 from rftstudio.engine.training.shared_prefix import Row
+
+KEPT_NODES = 1536  # prompt tokens whose activations are kept from sampling to training (about 2 MB each, 135M model)
 
 Rewarder = Callable[[Sequence[Prompt], Sequence[Completion]], list[float | None]]
 
@@ -56,6 +60,7 @@ class StudioTrainer(GRPOTrainer):
         self.saved = saved
         self.first_step = saved.step if saved else 0
         self.batch = Batch()
+        self._reading: Reading | None = None
         super().__init__(reward_funcs=self._reward, **arguments)
         unwrapped = self.accelerator.unwrap_model(self.model)
         self.packs = not self.aux_loss_enabled and shared_prefix.supports(unwrapped)
@@ -140,6 +145,7 @@ class StudioTrainer(GRPOTrainer):
             seeds,
             max_new_tokens=self.max_completion_length,
             temperature=self.temperature,
+            keep_readings=self.packs and max(map(len, prompt_ids)) * len(firsts) <= KEPT_NODES,
         )
         model.train()
         self.batch.completions = [completion for group in groups for completion in group]
@@ -182,8 +188,9 @@ class StudioTrainer(GRPOTrainer):
     ) -> torch.Tensor:
         """TRL's loss of the batch, in parts that share prefixes, each with its own backward pass but the last.
 
-        Only one part's activations exist at a time. Rows whose contribution is exactly zero are left out:
-        zero advantage without KL penalty or entropy bonus, or a fully masked completion.
+        Beside the activations of the prompts they share, only one part's exist at a time. Rows whose
+        contribution is exactly zero are left out: zero advantage without KL penalty or entropy bonus, or a
+        fully masked completion.
         """
         if not self.packs:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
@@ -193,29 +200,63 @@ class StudioTrainer(GRPOTrainer):
             needed_B &= inputs["advantages"] != 0
         rows = _rows(inputs["prompt_ids"], inputs["prompt_mask"], inputs["completion_ids"], mask_BT)
         wanted = needed_B.nonzero()[:, 0].tolist()
-        parts = shared_prefix.plan([rows[i] for i in wanted])
-        if not parts:
+        if not wanted:
             return self._nothing()
-        if self._entropy_bonus_enabled:
-            parts = [[packed for part in parts for packed in part]]  # its mean is over all tokens at once
         before = {name: len(values) for name, values in self._metrics["train"].items()}
-        total: torch.Tensor | None = None
-        weights = []
-        for number, trees in enumerate(parts):
-            members = [wanted[member] for packed in trees for member in packed.members]
-            index = torch.tensor(members, device=mask_BT.device)
-            part = {
-                name: value[index] if isinstance(value, torch.Tensor) and value.ndim else value
-                for name, value in inputs.items()
-            }
-            loss = super().compute_loss(model, part, return_outputs, num_items_in_batch)
-            loss = loss * self._share(part["completion_mask"], mask_BT)
-            weights.append(float(part["completion_mask"].sum()))
-            if number < len(parts) - 1:
-                self.accelerator.backward(loss)
-                total = loss.detach() if total is None else total + loss.detach()
+        total = torch.zeros((), device=mask_BT.device)
+        weights: list[float] = []
+        waiting: torch.Tensor | None = None
+        for reading, members in self._readings(rows, wanted):
+            parts = shared_prefix.plan([rows[i] for i in members])
+            leaves = reading.leaves() if len(parts) > 1 else reading
+            for number, trees in enumerate(parts):
+                if waiting is not None:
+                    self.accelerator.backward(waiting)
+                last = number == len(parts) - 1
+                self._reading = reading if last else leaves
+                index = torch.tensor([members[m] for packed in trees for m in packed.members], device=mask_BT.device)
+                part = {
+                    name: value[index] if isinstance(value, torch.Tensor) and value.ndim else value
+                    for name, value in inputs.items()
+                }
+                loss = super().compute_loss(model, part, return_outputs, num_items_in_batch)
+                loss = loss * self._share(part["completion_mask"], mask_BT)
+                weights.append(float(part["completion_mask"].sum()))
+                total = total + loss.detach()
+                waiting = loss + _gathered(reading, leaves) if last and leaves is not reading else loss
+        self._reading = None
         self._average_metrics(before, weights)
-        return loss if total is None else loss + total
+        assert waiting is not None
+        return waiting + (total - waiting.detach())
+
+    def _readings(self, rows: list[Row], wanted: list[int]) -> Iterator[tuple[Reading, list[int]]]:
+        """Prompts read with gradients, and the rows that belong to each reading.
+
+        Those of sampling are used where they are fresh and mostly needed; else prompts are read anew, as many
+        at once as memory allows.
+        """
+        readings, self.sampler.readings = self.sampler.readings, []
+        model = self.accelerator.unwrap_model(self.model)
+        left = sorted(wanted, key=lambda i: rows[i].prompt)
+        for reading in readings:
+            known = set(reading.prompts)
+            members = [i for i in left if rows[i].prompt in known]
+            needed = {rows[i].prompt for i in members}
+            # A reading costs a backward pass over all of its prompts, a new one also a forward over those needed.
+            if members and 2 * len(needed) > len(known):
+                left = [i for i in left if rows[i].prompt not in known]
+                yield reading, members
+        while left:
+            prompts: list[tuple[int, ...]] = []
+            for prompt, _ in groupby(left, key=lambda i: rows[i].prompt):
+                if prompts and (len(prompts) + 1) * max(len(prompt), len(prompts[0])) > KEPT_NODES:
+                    break
+                prompts.append(prompt)
+            members = [i for i in left if rows[i].prompt in set(prompts)]
+            left = left[len(members) :]
+            with self.accelerator.autocast():
+                reading = read(model, prompts)
+            yield reading, members
 
     def _share(self, part_BT: torch.Tensor, whole_BT: torch.Tensor) -> float:
         """What TRL's loss of a part has to be multiplied by to sum to that of the whole batch."""
@@ -269,7 +310,8 @@ class StudioTrainer(GRPOTrainer):
         places: list[int] = []
         for part in shared_prefix.plan(rows):
             with self.accelerator.autocast():
-                logps_T, entropy_T = shared_prefix.logps(model, part, temperature=self.temperature)
+                reading = self._reading or read(model, sorted({packed.prompt for packed in part}))
+                logps_T, entropy_T = shared_prefix.logps(model, reading, part, temperature=self.temperature)
             found.append(logps_T)
             entropies.append(entropy_T)
             for packed in part:
@@ -282,6 +324,17 @@ class StudioTrainer(GRPOTrainer):
         logps_BT = flat.index_copy(0, where, torch.cat(found)).view(-1, keep)
         entropy_BT = flat.index_copy(0, where, torch.cat(entropies)).view(-1, keep) if compute_entropy else None
         return logps_BT, entropy_BT, None
+
+
+def _gathered(reading: Reading, leaves: Reading) -> torch.Tensor:
+    """Zero, with the gradients that `leaves` have gathered as its gradients with respect to `reading`."""
+    terms = [
+        (tensor * leaf.grad).sum()
+        for tensor, leaf in zip(reading.tensors(), leaves.tensors(), strict=True)
+        if leaf.grad is not None
+    ]
+    total: torch.Tensor = sum(terms, torch.zeros(()))
+    return total - total.detach()
 
 
 def _rows(

@@ -1,16 +1,17 @@
 """Log-probabilities of many completions with every shared token computed once.
 
-The rows of a batch are merged into prefix trees: a prompt shared by a group of completions, worked
-examples shared by several prompts, and beginnings shared by several completions each occur once. A
-token attends to its ancestors in the tree only and its position is its depth, so every hidden state,
-and hence every log-probability and gradient, equals the one of the unmerged rows (up to rounding).
+Prompts are read as in sampling (`engine.inference.prefill`): what they have in common once, the rest
+once for a whole group. The completions of a group are merged into prefix trees, so that beginnings they
+share, and repeated completions, occur once too. A token attends to its prompt and to its ancestors in the
+tree, and its position is that of the unmerged row, so every log-probability and every gradient equals
+the one of the unmerged rows (up to rounding).
 
-Works for decoder-only models with full attention that take a 4-D attention mask; `supports` says
-whether a model is one. Axis names: B trees side by side, N nodes of a tree, U nodes that predict
-something, V vocabulary, D hidden size, T predictions.
+For decoder-only models with full attention that take a 4-D attention mask; `supports` says whether a
+model is one. Axis names: B trees side by side, N nodes of a tree, U nodes that predict something,
+D hidden size, T predictions.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -19,14 +20,18 @@ import numpy as np
 import torch
 
 from rftstudio.engine.inference.attention import full_attention_only, plain_logits
+from rftstudio.engine.inference.prefill import Reading, backbone, extend, read
+from rftstudio.engine.training.head import head_logps
+from rftstudio.engine.training.prefix_tree import Tree
 
-Tokens = Sequence[int]
-
-# Attention over a dense tree mask costs about as much for a pair of tokens as the linear layers do for
-# 1/1500 token (135M model, CPU); it decides whether a tree is cheaper whole or in pieces.
+# Attention over a dense mask costs about as much for a pair of tokens as the linear layers do for 1/1500
+# token, and a prompt's keys as much for each tree as 1/50 token (135M model, CPU). These decide how
+# completions are split into trees, never what comes out.
 PAIR_COST = 1 / 1500
+KEY_COST = 1 / 50
+KEY_MEMORY = 1 / 10  # memory of a prompt token's keys and values, of that of a node
 MAX_NODES = 1024  # bounds the memory of one forward and backward (about 2 MB a node with a 135M model)
-HEAD_CHUNK = 256  # predictions whose logits exist at the same time
+ROOT = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,52 +42,15 @@ class Row:
     completion: tuple[int, ...]
 
 
-class Tree:
-    """A prefix tree of token sequences, in insertion order (a parent comes before its children)."""
-
-    def __init__(self) -> None:
-        self.tokens: list[int] = []
-        self.parents: list[int] = []
-        self._children: dict[tuple[int, int], int] = {}
-
-    def add(self, tokens: Tokens, at: int = -1) -> list[int]:
-        """Walk `tokens` down from node `at`, growing where needed; the nodes passed."""
-        path = []
-        for token in tokens:
-            node = self._children.get((at, token))
-            if node is None:
-                node = len(self.tokens)
-                self._children[at, token] = node
-                self.tokens.append(token)
-                self.parents.append(at)
-            path.append(node)
-            at = node
-        return path
-
-    def positions(self) -> np.ndarray:
-        depth = np.zeros(len(self.tokens), dtype=np.int64)
-        for node, parent in enumerate(self.parents):
-            depth[node] = depth[parent] + 1 if parent >= 0 else 0
-        return depth
-
-    def mask(self) -> np.ndarray:
-        """(N, N) bool: whether row may attend to column, that is, whether column is itself or an ancestor."""
-        seen = np.zeros((len(self.tokens), len(self.tokens)), dtype=np.bool_)
-        for node, parent in enumerate(self.parents):
-            if parent >= 0:
-                seen[node] = seen[parent]
-            seen[node, node] = True
-        return seen
-
-
 @dataclass(slots=True)
 class Packed:
-    """A tree with the predictions wanted of it.
+    """A tree of completions of one prompt, with the predictions wanted of it.
 
-    predictor, target: (T,) node that predicts and token predicted, row by row.
-    members, lengths: the input rows, and how many predictions each has.
+    predictor, target: (T,) node that predicts (`ROOT`: the prompt's last token) and token predicted, row by
+    row. members, lengths: the input rows, and how many predictions each has.
     """
 
+    prompt: tuple[int, ...]
     tree: Tree
     predictor: list[int]
     target: list[int]
@@ -94,19 +62,15 @@ Part = list[Packed]  # trees that go through the model together
 
 
 def pack(rows: Sequence[Row], members: Sequence[int]) -> Packed:
-    """One tree of the rows `members`."""
+    """One tree of the rows `members`, which have the same prompt."""
     tree = Tree()
-    packed = Packed(tree, [], [], list(members), [])
-    ends: dict[tuple[int, ...], int] = {}
+    packed = Packed(rows[members[0]].prompt, tree, [], [], list(members), [])
     for index in members:
-        row = rows[index]
-        end = ends.get(row.prompt)
-        if end is None:
-            end = ends[row.prompt] = tree.add(row.prompt)[-1]
-        nodes = tree.add(row.completion[:-1], end)
-        packed.predictor += [end, *nodes] if row.completion else []
-        packed.target += row.completion
-        packed.lengths.append(len(row.completion))
+        completion = rows[index].completion
+        nodes = tree.add(completion[:-1])
+        packed.predictor += [ROOT, *nodes] if completion else []
+        packed.target += completion
+        packed.lengths.append(len(completion))
     return packed
 
 
@@ -114,59 +78,42 @@ def plan(rows: Sequence[Row], *, max_nodes: int = MAX_NODES) -> list[Part]:
     """Split rows into trees that are cheap to compute, and gather trees into parts of about `max_nodes`.
 
     Rows are taken in the order of their content, so that trees do not depend on how a batch was shuffled.
-    Whole trees save most; where completions are long, the dense attention mask makes smaller trees cheaper.
-    A tree may have more than `max_nodes` when single rows come near that already. Rows without completion
-    are left out.
+    Rows without completion are left out. A prompt's keys are counted with each of its trees.
     """
     order = sorted(
         (i for i in range(len(rows)) if rows[i].completion), key=lambda i: (rows[i].prompt, rows[i].completion)
     )
-    if not order:
-        return []
-    limit = max(max_nodes, 2 * max(len(rows[i].prompt) + len(rows[i].completion) for i in order))
-    best: list[Packed] = []
-    best_cost = float("inf")
-    for split in _splits(rows, order):
-        trees = [pack(rows, members) for members in split]
-        nodes = [len(packed.tree.tokens) for packed in trees]
-        cost = sum(count + count * count * PAIR_COST for count in nodes)
-        if max(nodes) <= limit and cost < best_cost:
-            best, best_cost = trees, cost
-        elif best:
-            break
-    return _gather(best, limit)
-
-
-def _splits(rows: Sequence[Row], order: list[int]) -> Iterator[list[list[int]]]:
-    """Ways to split, from one tree to single rows: first between prompts, then within each."""
-    groups = [list(members) for _, members in groupby(order, key=lambda i: rows[i].prompt)]
-    runs = 1
-    while runs < len(groups):
-        yield [[i for group in run for i in group] for run in _cut(groups, runs)]
-        runs *= 2
-    pieces = 1
-    while True:
-        yield [piece for group in groups for piece in _cut(group, pieces)]
-        if pieces >= max(map(len, groups)):
-            return
-        pieces *= 2
-
-
-def _cut(items: list[Any], pieces: int) -> list[list[Any]]:
-    """At most so many runs of like length."""
-    size = -(-len(items) // pieces)
-    return [items[start : start + size] for start in range(0, len(items), size)]
-
-
-def _gather(trees: list[Packed], max_nodes: int) -> list[Part]:
-    """Trees of like size side by side, as many as fit."""
+    trees: list[Packed] = []
+    for prompt, members in groupby(order, key=lambda i: rows[i].prompt):
+        trees += _split(rows, list(members), len(prompt))
     parts: list[Part] = []
+    room = 0.0
     for packed in sorted(trees, key=lambda one: len(one.tree.tokens)):
-        if parts and (len(parts[-1]) + 1) * len(packed.tree.tokens) <= max_nodes:
+        size = len(packed.tree.tokens) + KEY_MEMORY * len(packed.prompt)
+        if parts and (len(parts[-1]) + 1) * max(size, room) <= max_nodes:
             parts[-1].append(packed)
+            room = max(size, room)
         else:
             parts.append([packed])
+            room = size
     return parts
+
+
+def _split(rows: Sequence[Row], members: list[int], prompt: int) -> list[Packed]:
+    """A group as one tree or as several: whichever costs least."""
+    best: list[Packed] = []
+    best_cost = float("inf")
+    pieces = 1
+    while pieces < 2 * len(members):
+        size = -(-len(members) // pieces)
+        trees = [pack(rows, members[start : start + size]) for start in range(0, len(members), size)]
+        nodes = [len(packed.tree.tokens) for packed in trees]
+        cost = sum(n + n * (prompt + n) * PAIR_COST + prompt * KEY_COST for n in nodes)
+        if cost >= best_cost:
+            break
+        best, best_cost = trees, cost
+        pieces *= 2
+    return best
 
 
 def supports(model: Any) -> bool:
@@ -182,8 +129,8 @@ def supports(model: Any) -> bool:
         alone = torch.log_softmax(model(input_ids=ids, use_cache=False).logits[:, 5:-1].float(), -1)
         wanted = alone.gather(2, ids[:, 6:, None]).flatten()
         try:
-            packed = pack(rows, range(len(rows)))
-            found, _ = logps(model, [packed], temperature=1.0)
+            reading = read(model, sorted(set(prompts)))
+            found, _ = logps(model, reading, [pack(rows, [0, 1]), pack(rows, [2])], temperature=1.0)
         except Exception as error:  # an architecture of its own making
             print(f"Prompts are not shared in training: {type(error).__name__}: {error}", flush=True)
             return False
@@ -194,100 +141,65 @@ def supports(model: Any) -> bool:
     return same
 
 
-def logps(model: Any, part: Part, *, temperature: float) -> tuple[torch.Tensor, torch.Tensor]:
+def logps(model: Any, reading: Reading, part: Part, *, temperature: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Log-probability (T,) of every prediction of a part, and the entropy (T,) it was made with (no gradient).
 
-    Predictions come tree by tree, row by row. model: a causal language model, with or without adapter; its
-    output embeddings must be frozen.
+    Predictions come tree by tree, row by row. reading: of the part's prompts, with whatever gradients it has.
+    model: a causal language model, with or without adapter; its output embeddings must be frozen.
     """
     where = model.device
+    place = {prompt: number for number, prompt in enumerate(reading.prompts)}
+    prompts = [place[packed.prompt] for packed in part]
+    index_B = torch.tensor(prompts, device=where)
+    table_UD = reading.hidden[index_B]  # what predicts: the prompts' last tokens, then the nodes
     width = max(len(packed.tree.tokens) for packed in part)
-    ids = np.zeros((len(part), width), dtype=np.int64)
-    positions = np.zeros_like(ids)
-    mask = np.zeros((len(part), 1, width, width), dtype=np.bool_)
-    mask[:, 0, range(width), range(width)] = True  # padding attends to itself: a row of nothing would be NaN
+    if width:
+        table_UD = torch.cat([table_UD, _hidden(model, reading, part, prompts, index_B, width)])
     predictor: list[int] = []
     for number, packed in enumerate(part):
-        count = len(packed.tree.tokens)
-        ids[number, :count] = packed.tree.tokens
-        positions[number, :count] = packed.tree.positions()
-        mask[number, 0, :count, :count] = packed.tree.mask()
-        predictor += [number * width + node for node in packed.predictor]
-    hidden_BND = backbone(model)(
-        input_ids=torch.from_numpy(ids).to(where),
-        position_ids=torch.from_numpy(positions).to(where),
-        attention_mask=torch.from_numpy(mask).to(where),
-        use_cache=False,
-    ).last_hidden_state
+        start = len(part) + number * width
+        predictor += [number if node == ROOT else start + node for node in packed.predictor]
     used, index = np.unique(np.asarray(predictor), return_inverse=True)
     head = model.get_output_embeddings()
-    found: tuple[torch.Tensor, torch.Tensor] = _Head.apply(
-        hidden_BND.flatten(0, 1)[torch.from_numpy(used).to(where)],
+    return head_logps(
+        table_UD[torch.from_numpy(used).to(where)],
         head.weight,
         head.bias,
         torch.from_numpy(index).to(where),
         torch.tensor([token for packed in part for token in packed.target], device=where),
         temperature,
     )
-    return found
 
 
-def backbone(model: Any) -> Any:
-    """The decoder below the language-model head, under an adapter or not."""
-    causal = model.get_base_model() if hasattr(model, "get_base_model") else model
-    return causal.base_model
-
-
-class _Head(torch.autograd.Function):
-    """log softmax(h W' / temperature) at chosen tokens, without keeping logits.
-
-    d logp / d h = (W[target] - E[W]) / temperature, where E[W] is the mean of the rows of W under the
-    softmax: (U, D) numbers kept for the backward pass in place of (U, V).
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        hidden_UD: torch.Tensor,
-        weight_VD: torch.Tensor,
-        bias_V: torch.Tensor | None,
-        index_T: torch.Tensor,
-        target_T: torch.Tensor,
-        temperature: float,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        needed = ctx.needs_input_grad[0]
-        mean_UD = torch.empty_like(hidden_UD, dtype=torch.float32) if needed else None
-        normal_U = torch.empty(len(hidden_UD), device=hidden_UD.device)
-        entropy_U = torch.empty_like(normal_U)
-        picked_T = torch.empty(len(target_T), device=hidden_UD.device)
-        for start in range(0, len(hidden_UD), HEAD_CHUNK):
-            part = slice(start, start + HEAD_CHUNK)
-            logits = torch.nn.functional.linear(hidden_UD[part], weight_VD, bias_V).float()
-            if temperature != 1.0:
-                logits /= temperature
-            inside = ((index_T >= start) & (index_T < start + len(logits))).nonzero()[:, 0]
-            picked_T[inside] = logits[index_T[inside] - start, target_T[inside]]
-            top = logits.amax(-1, keepdim=True)
-            logits -= top
-            chances = logits.exp()
-            total = chances.sum(-1, keepdim=True)
-            normal_U[part] = (total.log() + top)[:, 0]
-            entropy_U[part] = total.log()[:, 0] - torch.linalg.vecdot(chances, logits) / total[:, 0]
-            if mean_UD is not None:
-                chances /= total
-                mean_UD[part] = chances.to(weight_VD.dtype) @ weight_VD
-        if mean_UD is not None:
-            ctx.save_for_backward(mean_UD, weight_VD, index_T, target_T)
-            ctx.temperature = temperature
-            ctx.dtype = hidden_UD.dtype
-        entropy_T = entropy_U[index_T]
-        ctx.mark_non_differentiable(entropy_T)
-        return picked_T - normal_U[index_T], entropy_T
-
-    @staticmethod
-    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        mean_UD, weight_VD, index_T, target_T = ctx.saved_tensors
-        grad_T = grads[0][:, None] / ctx.temperature
-        grad_UD = torch.zeros_like(mean_UD)
-        grad_UD.index_add_(0, index_T, grad_T * (weight_VD[target_T].float() - mean_UD[index_T]))
-        return grad_UD.to(ctx.dtype), None, None, None, None, None
+def _hidden(
+    model: Any, reading: Reading, part: Part, prompts: list[int], index_B: torch.Tensor, width: int
+) -> torch.Tensor:
+    """Hidden states (B * N, D) of the trees' nodes."""
+    where = index_B.device
+    shared, own = reading.shared, max(reading.own_lengths[prompt] for prompt in prompts)
+    ids = np.zeros((len(part), width), dtype=np.int64)
+    positions = np.zeros_like(ids)
+    mask = np.zeros((len(part), 1, width, shared + own + width), dtype=np.bool_)
+    mask[:, 0, range(width), range(shared + own, shared + own + width)] = True  # padding: a row of nothing is NaN
+    for number, (packed, prompt) in enumerate(zip(part, prompts, strict=True)):
+        count = len(packed.tree.tokens)
+        ids[number, :count] = packed.tree.tokens
+        positions[number, :count] = packed.tree.positions() + len(packed.prompt)
+        mask[number, 0, :count, : shared + reading.own_lengths[prompt]] = True
+        mask[number, 0, :count, shared + own : shared + own + count] = packed.tree.mask()
+    pairs = []
+    for layer, (key, value) in enumerate(reading.own):
+        both = [one[index_B, :, :own] for one in (key, value)]
+        if shared:
+            first = [one[None].expand(len(part), -1, -1, -1) for one in reading.common[layer]]
+            both = [torch.cat(two, 2) for two in zip(first, both, strict=True)]
+        pairs.append((both[0], both[1]))
+    hidden_BND = backbone(model)(
+        input_ids=torch.from_numpy(ids).to(where),
+        position_ids=torch.from_numpy(positions).to(where),
+        attention_mask=torch.from_numpy(mask).to(where),
+        past_key_values=extend(model, pairs),
+        use_cache=True,
+    ).last_hidden_state
+    hidden: torch.Tensor = hidden_BND.flatten(0, 1)
+    return hidden

@@ -10,6 +10,7 @@ from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
 from rftstudio.engine.inference.decoding import PlainDecoder, best_decoder
 from rftstudio.engine.inference.folded import fold
+from rftstudio.engine.inference.prefill import read
 from rftstudio.engine.inference.sampler import Sampler, seed_for
 from rftstudio.engine.inference.shared_decoding import SharedDecoder
 from rftstudio.engine.training import shared_prefix
@@ -39,7 +40,7 @@ FAMILIES: dict[str, tuple[str, dict[str, Any], type, bool]] = {
     "gemma3": ("gemma3_text", {"sliding_window": 6, "layer_types": ["sliding_attention", "full_attention"]},
                PlainDecoder, False),
     "gemma2": ("gemma2", {"sliding_window": 6}, PlainDecoder, False),
-    "granite": ("granite", {"logits_scaling": 4.0}, SharedDecoder, False),
+    "granite": ("granite", {"logits_scaling": 4.0}, PlainDecoder, False),
     "gpt2": ("gpt2", {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 128}, SharedDecoder, True),
     "gpt_neox": ("gpt_neox", {}, SharedDecoder, True),
     "olmo2": ("olmo2", {}, SharedDecoder, True),
@@ -101,7 +102,8 @@ def test_packed_log_probabilities_and_gradients(family: str) -> None:
         one_by_one = one_by_one + logps.sum()
     wanted = gradient(one_by_one)
     (part,) = shared_prefix.plan(rows)
-    found, _ = shared_prefix.logps(model, part, temperature=0.8)
+    reading = read(model, sorted({row.prompt for row in rows}))
+    found, _ = shared_prefix.logps(model, reading, part, temperature=0.8)
     assert torch.allclose(found.sum(), one_by_one.detach(), rtol=1e-4)
     assert float((gradient(found.sum()) - wanted).norm()) <= 1e-4 * float(wanted.norm())
 

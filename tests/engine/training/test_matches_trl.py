@@ -8,11 +8,12 @@ from datasets import Dataset
 from peft import LoraConfig
 from trl import GRPOTrainer
 
+from rftstudio.engine.inference import prefill
 from rftstudio.engine.inference.folded import fold
 from rftstudio.engine.inference.loading import lay_out
 from rftstudio.engine.inference.sampler import Completion, Sampler
 from rftstudio.engine.presets import LOSS_TYPES, TrainingSettings, resolve
-from rftstudio.engine.training import shared_prefix
+from rftstudio.engine.training import grpo, shared_prefix
 from rftstudio.engine.training.build import configure
 from rftstudio.engine.training.grpo import StudioTrainer
 from rftstudio.engine.types import Item
@@ -167,9 +168,9 @@ def test_groups_without_advantage_are_left_out_but_counted(
     seen: list[int] = []
     real = shared_prefix.logps
 
-    def logps(model: Any, part: Any, **arguments: Any) -> Any:
+    def logps(model: Any, reading: Any, part: Any, **arguments: Any) -> Any:
         seen.extend(member for packed in part for member in packed.members)
-        return real(model, part, **arguments)
+        return real(model, reading, part, **arguments)
 
     monkeypatch.setattr(shared_prefix, "logps", logps)
     check(pair, inputs)
@@ -271,3 +272,51 @@ def test_advantages_with_missing_scores(
         "no score",
     ]
     assert int(theirs.shape[0]) == P * G
+
+
+def sampled(ours: StudioTrainer, monkeypatch: pytest.MonkeyPatch, rewards: list[float]) -> dict[str, Any]:
+    """A batch that was really sampled, with these rewards."""
+    monkeypatch.setattr(ours, "rewarder", lambda prompts, completions: rewards)
+    made: dict[str, Any] = ours._generate_and_score_completions([{"prompt": "x", "row": i // G} for i in range(P * G)])
+    return made
+
+
+@pytest.mark.parametrize("pair_cost", [0.0, 100.0])
+def test_prompts_read_for_sampling_are_trained_on(
+    pair: tuple[GRPOTrainer, StudioTrainer], monkeypatch: pytest.MonkeyPatch, pair_cost: float
+) -> None:
+    monkeypatch.setattr(shared_prefix, "PAIR_COST", pair_cost)
+    monkeypatch.setattr(shared_prefix, "MAX_NODES", 10)
+    real = shared_prefix.plan
+    monkeypatch.setattr(shared_prefix, "plan", lambda rows, **_: real(rows, max_nodes=10))
+    inputs = sampled(pair[1], monkeypatch, [float(i % 3) for i in range(P * G)])
+    assert len(pair[1].sampler.readings) == 1
+    read: list[int] = []
+    monkeypatch.setattr(grpo, "read", lambda model, prompts: read.append(len(prompts)) or prefill.read(model, prompts))
+    check(pair, inputs)
+    assert read == []
+    check(pair, inputs)  # a second update of the batch: the weights may be others
+    assert read == [P]
+
+
+def test_a_reading_is_not_used_for_the_sake_of_few(
+    pair: tuple[GRPOTrainer, StudioTrainer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = sampled(pair[1], monkeypatch, [float(i % 2) if i < G else 1.0 for i in range(P * G)])
+    read: list[int] = []
+    monkeypatch.setattr(grpo, "read", lambda model, prompts: read.append(len(prompts)) or prefill.read(model, prompts))
+    check(pair, inputs)
+    assert read == [1]
+
+
+def test_prompts_too_long_to_keep_are_read_anew_a_few_at_a_time(
+    pair: tuple[GRPOTrainer, StudioTrainer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    longest = max(len(prompt.tokens) for prompt in pair[1].prompts[:P])
+    monkeypatch.setattr(grpo, "KEPT_NODES", 2 * longest)
+    inputs = sampled(pair[1], monkeypatch, [float(i % 3) for i in range(P * G)])
+    assert pair[1].sampler.readings == []
+    read: list[int] = []
+    monkeypatch.setattr(grpo, "read", lambda model, prompts: read.append(len(prompts)) or prefill.read(model, prompts))
+    check(pair, inputs)
+    assert read == [2, 1]

@@ -4,7 +4,8 @@ import random
 
 import numpy as np
 
-from rftstudio.engine.training.shared_prefix import MAX_NODES, Part, Row, Tree, pack, plan
+from rftstudio.engine.training.prefix_tree import Tree
+from rftstudio.engine.training.shared_prefix import MAX_NODES, ROOT, Part, Row, pack, plan
 
 
 def some_rows(*, shared: int, own: int, prompts: int, group: int, answer: int, seed: int = 0) -> list[Row]:
@@ -38,34 +39,24 @@ def test_a_token_attends_to_itself_and_its_ancestors() -> None:
 
 
 def test_the_last_token_of_a_completion_predicts_nothing() -> None:
-    packed = pack([Row((1, 2), (3, 4, 5)), Row((1, 2), (3, 6))], [0, 1])
-    assert packed.tree.tokens == [1, 2, 3, 4]
-    assert packed.target == [3, 4, 5, 3, 6]
-    assert packed.predictor == [1, 2, 3, 1, 2]
-    assert packed.lengths == [3, 2]
+    packed = pack([Row((1, 2), (3, 4, 5)), Row((1, 2), (3, 6)), Row((1, 2), (3, 6))], [0, 1, 2])
+    assert packed.tree.tokens == [3, 4]
+    assert packed.target == [3, 4, 5, 3, 6, 3, 6]
+    assert packed.predictor == [ROOT, 0, 1, ROOT, 0, ROOT, 0]
+    assert packed.lengths == [3, 2, 2]
 
 
-def test_short_answers_to_prompts_with_much_in_common_are_one_tree() -> None:
+def test_short_answers_are_one_tree_a_prompt_side_by_side() -> None:
     rows = some_rows(shared=267, own=39, prompts=6, group=12, answer=5)
-    assert sizes(plan(rows)) == [[267 + 6 * 39 + 72 * 4]]
+    assert sizes(plan(rows)) == [[12 * 4] * 6]
 
 
-def test_prompts_with_nothing_in_common_are_trees_side_by_side() -> None:
-    rows = some_rows(shared=0, own=125, prompts=4, group=8, answer=8)
-    assert sizes(plan(rows)) == [[181] * 4]
-
-
-def test_long_answers_are_split_where_the_mask_costs_more_than_the_prompt() -> None:
+def test_long_answers_are_split_where_the_mask_costs_more_than_it_saves() -> None:
     rows = some_rows(shared=0, own=60, prompts=2, group=16, answer=128)
     parts = plan(rows)
     assert members(parts) == list(range(32))
-    assert 1 < max(len(packed.members) for part in parts for packed in part) < 16
-    assert all(sum(part) <= MAX_NODES for part in sizes(parts))
-
-
-def test_a_long_prompt_is_not_computed_once_for_each_answer() -> None:
-    rows = some_rows(shared=900, own=20, prompts=2, group=8, answer=30)
-    assert max(len(packed.members) for part in plan(rows) for packed in part) >= 8
+    assert max(len(packed.members) for part in parts for packed in part) < 16
+    assert all(len(part) * max(part) <= MAX_NODES for part in sizes(parts))
 
 
 def test_uneven_batches_are_complete() -> None:
