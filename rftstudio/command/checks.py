@@ -22,11 +22,12 @@ OWN = ("ALLOWED_HOSTS", "BROKER_URL", "DEBUG", "HTTPS", "SECRET_KEY")  # not to 
 
 
 class Stage(NamedTuple):
-    """A check: its name, its command, and what it has in its environment besides."""
+    """A check: its name, its command, what it has in its environment besides, and whether it decides the outcome."""
 
     title: str
     command: Sequence[str]
     env: Mapping[str, str] = {}
+    decides: bool = True
 
 
 def stages(fast: bool, database: str) -> list[Stage]:
@@ -53,7 +54,8 @@ def stages(fast: bool, database: str) -> list[Stage]:
     if not fast:
         found += [
             Stage("the same on PostgreSQL", [*quick, *rooms], {**ONE_THREAD, "RFT_TEST_DATABASE_URL": database}),
-            Stage("browser tests", [*PYTEST, "-m", "browser"], {"DJANGO_ALLOW_ASYNC_UNSAFE": "true"}),
+            # Reported, but not decisive until the walk has been seen green on an idle machine.
+            Stage("browser tests", [*PYTEST, "-m", "browser"], {"DJANGO_ALLOW_ASYNC_UNSAFE": "true"}, decides=False),
             Stage("slow and training tests", [*PYTEST, "-m", "(slow or training) and not browser"]),
         ]
     return found
@@ -81,11 +83,11 @@ def run_checks(arguments: Sequence[str]) -> int:
                 say(f"\n{paint(f'== {stage.title}', BOLD)}")
                 begun = time.monotonic()
                 code = _run(stage.command, {**env, **stage.env})
-                results.append((stage.title, code, time.monotonic() - begun))
+                results.append((stage, code, time.monotonic() - begun))
     say(f"\n{paint('== summary', BOLD)}")
-    for title, code, seconds in results:
-        say(f"  {paint('FAILED', RED) if code else paint('passed', GREEN)}  {seconds:7.1f} s  {title}")
-    return 1 if any(code for _, code, _ in results) else 0
+    for stage, code, seconds in results:
+        say(f"  {paint('FAILED', RED) if code else paint('passed', GREEN)}  {seconds:7.1f} s  {stage.title}")
+    return 1 if any(code and stage.decides for stage, code, _ in results) else 0
 
 
 def embedded_model() -> str:

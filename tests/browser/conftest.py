@@ -36,10 +36,12 @@ OpenPage = Callable[..., Page]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests here, and puts the walk of the first user first: the others leave trainings behind."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
+    items.sort(key=lambda item: item.path != here / "test_loop.py")
 
 
 @pytest.fixture(scope="session")

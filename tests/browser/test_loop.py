@@ -7,6 +7,8 @@ from playwright.sync_api import Page, expect
 from tests.browser import walk
 from tests.browser.studio import Studio
 
+DRAFT = re.compile(r"Draft(, \d+ changes? since version \d+)?: becomes version \d+")
+
 
 def test_the_first_link_works_once(open_page, studio, operator, watch):
     watch.allow(410)
@@ -25,10 +27,10 @@ def test_from_a_form_to_a_better_model(page: Page, studio: Studio):
     change_a_task(page)
     change_the_grader(page)
     walk.spine(page, "Training")
-    expect(page.get_by_label("Task set", exact=True)).to_contain_text("Draft: becomes version 1")
-    expect(page.get_by_label("Grader", exact=True)).to_contain_text("Draft: becomes version 1")
+    expect(page.get_by_label("Task set", exact=True)).to_contain_text(DRAFT)
+    expect(page.get_by_label("Grader", exact=True)).to_contain_text(DRAFT)
     run = walk.launch(page, Steps="120")
-    expect(page.locator(".lead")).to_contain_text("tasks version 1 · grader “Main grader” version 1")
+    expect(page.locator(".lead")).to_contain_text(re.compile(r"tasks version \d+ · grader “Main grader” version \d+"))
     watch_the_curve(page, run)
     read_the_answers_of_a_step(page)
     page.get_by_role("link", name="See the comparison").click()
@@ -68,7 +70,7 @@ def change_the_grader(page: Page) -> None:
     page.get_by_role("button", name="Save draft").click()
     expect(page.locator("#bar-status")).to_contain_text("Draft")
     page.get_by_role("button", name="Try on the items").click()
-    expect(page.locator("#trial")).to_contain_text("Tried on 160 of 160 items")
+    expect(page.locator("#trial")).to_contain_text(re.compile(r"Tried on (\d+) of \1 items"))
 
 
 def watch_the_curve(page: Page, run: int) -> None:

@@ -100,7 +100,8 @@ def test_a_form_open_over_a_sign_in_elsewhere(page, watch):
     page.get_by_role("link", name="Back to the form").click()
     page.get_by_role("button", name="Bring it back").click()
     expect(page.get_by_label("Notes")).to_have_value("Discussed with the ward on Monday.")
-    page.get_by_role("button", name="Save", exact=True).click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Save", exact=True).click()
     page.reload()
     expect(page.get_by_label("Notes")).to_have_value("Discussed with the ward on Monday.")
 
