@@ -39,6 +39,8 @@ class Shape:
     new_tokens: int
 
 
+TRL_BYTES_PER_TOKEN = 3.5e6  # of activations, embedded model, as measured
+
 SHAPES = {"A": Shape(4, 8, 125, 8), "B": Shape(4, 8, 250, 64), "C": Shape(2, 16, 60, 128)}
 
 
@@ -172,7 +174,16 @@ def run_ours(shape: Shape, model_path: str, steps: int) -> None:
         trainer.go()
 
 
-def run_trl(shape: Shape, model_path: str, steps: int) -> None:
+def pieces_for(shape: Shape) -> int:
+    """In how many micro-batches stock TRL has to take a step to fit this machine's memory."""
+    need = shape.prompts * shape.group * (shape.prompt_tokens + shape.new_tokens) * TRL_BYTES_PER_TOKEN
+    from rftstudio.engine.inference.folded import free_memory
+
+    have = 0.8 * free_memory()
+    return next((pieces for pieces in (1, 2, 4, 8) if need / pieces < have), shape.prompts * shape.group)
+
+
+def run_trl(shape: Shape, model_path: str, steps: int, pieces: int) -> None:
     import torch
     from datasets import Dataset
     from peft import LoraConfig
@@ -186,7 +197,8 @@ def run_trl(shape: Shape, model_path: str, steps: int) -> None:
     prompts = prompts_for(shape, tokenizer, shape.prompts * steps)
     config = GRPOConfig(
         output_dir=tempfile.mkdtemp(),
-        per_device_train_batch_size=shape.prompts * shape.group,
+        per_device_train_batch_size=shape.prompts * shape.group // pieces,
+        gradient_accumulation_steps=pieces,
         num_generations=shape.group,
         max_completion_length=shape.new_tokens,
         learning_rate=1e-6,
@@ -225,10 +237,10 @@ def run_trl(shape: Shape, model_path: str, steps: int) -> None:
 class Runner:
     """A process that does one step whenever it is told to."""
 
-    def __init__(self, which: str, shape: str, model: str, steps: int) -> None:
+    def __init__(self, which: str, shape: str, model: str, steps: int, pieces: int) -> None:
         command = [sys.executable, "-W", "ignore", "-m", "tests.bench.training", "--which", which, "--shape", shape]
         self.process = subprocess.Popen(
-            [*command, "--model", model, "--steps", str(steps)],
+            [*command, "--model", model, "--steps", str(steps), "--pieces", str(pieces)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -254,8 +266,9 @@ class Runner:
 
 def compare(shape: str, model: str, steps: int, *, only_ours: bool) -> dict[str, Any]:
     """One uncounted step each, then `steps` each in turn."""
+    pieces = pieces_for(SHAPES[shape])
     names = ["ours"] if only_ours else ["ours", "trl"]
-    runners = {name: Runner(name, shape, model, steps + 1) for name in names}
+    runners = {name: Runner(name, shape, model, steps + 1, pieces) for name in names}
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     try:
         for number in range(steps + 1):
@@ -279,6 +292,7 @@ def compare(shape: str, model: str, steps: int, *, only_ours: bool) -> dict[str,
         size = SHAPES[shape].prompts * SHAPES[shape].group
         result[f"{name}_completions_per_second"] = round(size / seconds, 2)
     if not only_ours:
+        result["trl_micro_batches"] = pieces
         result["ratio"] = round(result["trl_seconds"] / result["ours_seconds"], 2)
         # Processor seconds say the same on a machine that has other things to do.
         result["cpu_ratio"] = round(result["trl_cpu_s"] / result["ours_cpu_s"], 2)
@@ -295,10 +309,13 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--only-ours", action="store_true")
     parser.add_argument("--which", choices=["ours", "trl"], help=argparse.SUPPRESS)
+    parser.add_argument("--pieces", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.which:
-        run = run_ours if given.which == "ours" else run_trl
-        run(SHAPES[given.shape], given.model, given.steps)
+        if given.which == "ours":
+            run_ours(SHAPES[given.shape], given.model, given.steps)
+        else:
+            run_trl(SHAPES[given.shape], given.model, given.steps, given.pieces)
         return
     from tests.engine.models import embedded_model
 

@@ -109,7 +109,7 @@ def fold(model: Any) -> bool:
     if not layers or any(not _plain(layer) for layer in layers):
         return False
     size = sum(weight.numel() * weight.element_size() for weight in weights)
-    if size * SPARE > _free_memory():
+    if size * SPARE > free_memory():
         return False
     for layer in layers:
         FoldedLinear(layer)
@@ -130,7 +130,7 @@ def _plain(layer: Any) -> bool:
     )
 
 
-def _free_memory() -> int:
+def free_memory() -> int:
     """Bytes that can be had without swapping; a guess of 8 GB where the system does not say."""
     try:
         with open("/proc/meminfo", encoding="ascii") as file:

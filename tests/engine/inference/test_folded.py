@@ -84,6 +84,6 @@ def test_other_kinds_of_lora_are_left_to_peft(changes: dict[str, Any]) -> None:
 
 
 def test_without_memory_to_spare_it_is_left_to_peft(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folded, "_free_memory", lambda: 100_000)
+    monkeypatch.setattr(folded, "free_memory", lambda: 100_000)
     config = LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM")
     assert not fold(get_peft_model(tiny_model(), config))
