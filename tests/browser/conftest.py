@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """Running, with the samples opened and nobody signed in yet; `link` is the printed sign-in link."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # tests that are told to end clear up first
     found = Studio(tmp_path_factory.mktemp("studio"))
     try:
         found.prepare(embedded_model())
