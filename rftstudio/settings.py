@@ -217,9 +217,6 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 IMPORT_MAX_BYTES = _read(env.int, "IMPORT_MAX_BYTES", 100 * 1024 * 1024)
 IMPORT_MAX_ROWS = _read(env.int, "IMPORT_MAX_ROWS", 100_000)
 
-# Judges are asked over the network. Private addresses are refused unless they stand here: host, or host:port.
-PRIVATE_ENDPOINTS = _read(env.list, "PRIVATE_ENDPOINTS", [])
-
 # Celery: short tasks only; a task may run for ten minutes at most, below the visibility timeout.
 BROKER = find_broker(DATA_DIR, os.environ.get("BROKER_URL"))
 CELERY_BROKER_URL = BROKER.url

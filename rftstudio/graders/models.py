@@ -3,7 +3,8 @@
 And what the graders of a workspace may call upon: judges, and lists of words with their other names.
 """
 
-from typing import ClassVar
+import re
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -11,7 +12,10 @@ from django.db.models import F, Q
 
 from rftstudio.accounts.models import Workspace
 from rftstudio.graders.content import content_hash
+from rftstudio.graders.named import named_lists, with_lists
 from rftstudio.tasksets.models import TaskSet
+
+LIST_NAME = re.compile(r"([a-z0-9_-]{1,60})(?:@([1-9][0-9]{0,5}))?")
 
 
 class GraderQuerySet(models.QuerySet["Grader"]):
@@ -52,9 +56,14 @@ class Grader(models.Model):
         return self.versions.order_by("-number").first()
 
     @property
+    def pinned_spec(self) -> dict[str, Any]:
+        """The draft as it would be published: word lists named with their version."""
+        return WordListVersion.objects.pin(self.spec, self.taskset.workspace_id)
+
+    @property
     def content_hash(self) -> str:
         """The hash that the draft would be published under."""
-        return content_hash(self.spec)
+        return content_hash(self.pinned_spec)
 
 
 class GraderVersion(models.Model):
@@ -154,6 +163,25 @@ class WordList(models.Model):
         return self.versions.order_by("-number").first()
 
 
+class WordListVersionQuerySet(models.QuerySet["WordListVersion"]):
+    def named(self, name: str, workspace: int) -> "WordListVersion | None":
+        """What a grader of a workspace means: `genes` is the latest version now, `genes@3` the third."""
+        parts = LIST_NAME.fullmatch(name.strip())
+        if parts is None:
+            return None
+        found = self.filter(word_list__workspace=workspace, word_list__slug=parts[1])
+        if parts[2]:
+            found = found.filter(number=int(parts[2]))
+        return found.select_related("word_list").order_by("-number").first()
+
+    def pin(self, spec: dict[str, Any], workspace: int) -> dict[str, Any]:
+        """The spec with `genes` written as `genes@3`; names that mean nothing stay."""
+        names = {name for _, name in named_lists(spec)}
+        found = {name: version.reference for name in names if (version := self.named(name, workspace))}
+        pinned: dict[str, Any] = with_lists(spec, lambda name: found.get(name.strip(), name)) if found else spec
+        return pinned
+
+
 class WordListVersion(models.Model):
     """A list as it was uploaded. Never changes."""
 
@@ -166,6 +194,7 @@ class WordListVersion(models.Model):
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects = WordListVersionQuerySet.as_manager()
     workspace_path: ClassVar[str] = "word_list__workspace"
 
     class Meta:

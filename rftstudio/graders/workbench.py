@@ -138,7 +138,7 @@ class Workbench:
     def unsaved(self) -> bool:
         if self.spec is None:
             return self.node.spec != Node(texts_of(self.grader.spec)).spec
-        return content_hash(self.spec.model_dump(mode="json", exclude_none=True)) != self.grader.content_hash
+        return content_hash(self.spec.model_dump(mode="json", exclude_none=True)) != content_hash(self.grader.spec)
 
     @cached_property
     def unpublished(self) -> bool:
