@@ -14,18 +14,21 @@ from rftstudio.engine.grading import json_fields, rubric
 from rftstudio.engine.grading.exact_choice import ExactChoice
 from rftstudio.engine.grading.failure import FieldError
 from rftstudio.engine.grading.json_fields import JsonFields
+from rftstudio.engine.grading.keywords import Keywords
 from rftstudio.engine.grading.kind import Spec
 from rftstudio.engine.grading.multi import Multi
 from rftstudio.engine.grading.number import Number
 from rftstudio.engine.grading.path import format_path
 from rftstudio.engine.grading.ranking import Ranking
+from rftstudio.engine.grading.regex import Regex
 from rftstudio.engine.grading.rubric import Rubric
 from rftstudio.engine.grading.set_match import SetMatch
 from rftstudio.engine.grading.string_check import StringCheck
 from rftstudio.engine.grading.text_similarity import TextSimilarity
 
 AnySpec = Annotated[
-    StringCheck | TextSimilarity | ExactChoice | Number | Ranking | SetMatch | JsonFields | Multi | Rubric,
+    StringCheck | TextSimilarity | ExactChoice | Number | Ranking | SetMatch | JsonFields | Multi | Rubric
+    | Regex | Keywords,  # fmt: skip
     Field(discriminator="type"),
 ]
 
