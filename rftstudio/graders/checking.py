@@ -97,14 +97,17 @@ class ReferenceCheck:
 
 
 def check_references(taskset: TaskSet, spec: Spec, *, limit: int = REFERENCE_ITEMS) -> ReferenceCheck:
-    """Grade each reference answer against itself; stops after a few seconds, with what it has by then."""
+    """Grade each reference answer against itself; stops after a few seconds, with what it has by then.
+
+    A grader that asks a judge is not tried here: n is 0.
+    """
     started = monotonic()
     definition = definition_of(taskset)
     n = 0
     no_score: list[Marked] = []
     below: list[Marked] = []
     toolbox = Toolbox.of(taskset.workspace, spec)
-    if toolbox.judges:  # it costs money and minutes, and a judge may see an answer differently each time
+    if toolbox.judges:  # hundreds of calls cost money and minutes, and nobody asked for them
         return ReferenceCheck(0)
     for row in spread(taskset, limit):
         if monotonic() - started > REFERENCE_SECONDS:

@@ -18,6 +18,7 @@ from rftstudio.graders.forms.changes import UNDO, change, grader_texts
 from rftstudio.graders.forms.kind import Texts
 from rftstudio.graders.forms.tree import ROOT, Node, texts_of
 from rftstudio.graders.models import Grader, GraderVersion
+from rftstudio.graders.named import named_judges, named_lists
 from rftstudio.graders.starts import starting_specs
 from rftstudio.tasksets.answers import parse_json
 
@@ -100,6 +101,14 @@ class Workbench:
     def spec_json(self) -> str:
         shown = self.spec.model_dump(mode="json", exclude_none=True) if self.spec else self.node.spec
         return json.dumps(shown, ensure_ascii=False, indent=2)
+
+    @property
+    def names_judges(self) -> bool:
+        return bool(named_judges(self.node.spec))
+
+    @property
+    def names_lists(self) -> bool:
+        return bool(named_lists(self.node.spec))
 
     @property
     def json_was(self) -> str:
