@@ -9,6 +9,7 @@ somebody else's.
 
 import ipaddress
 import os
+import re
 import socket
 import threading
 import time
@@ -25,6 +26,7 @@ from rftstudio.engine.errors import EngineError
 MAX_REPLY = 1024 * 1024
 LIST = "PRIVATE_ENDPOINTS"
 _CONNECT_SECONDS = 10.0
+_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_.])?")
 _USUAL_PORTS = {"http": 80, "https": 443}
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -86,6 +88,8 @@ def read_url(url: str) -> Target:
         host = host or str(ipaddress.IPv6Address(parts.hostname or ""))
     except (ValueError, UnicodeError):
         raise Refused("This is not a web address. Write it like https://judge.example.org/v1.") from None
+    if ":" not in host and not _HOST.fullmatch(host):
+        raise Refused("This is no name of a server. Write it like https://judge.example.org/v1.")
     if parts.scheme not in _USUAL_PORTS:
         raise Refused(f"“{parts.scheme[:20]}” addresses are not called. Use https, or http on your own network.")
     if parts.username is not None or parts.password is not None:
@@ -118,6 +122,8 @@ class Outgoing:
     def post(self, url: str, body: bytes, *, headers: Mapping[str, str], timeout_s: float) -> Reply:
         """Send `body` and read the whole reply. Raises `Refused`, `Unanswered` or `BadReply`."""
         target = read_url(url)
+        if not all(value.isascii() and value.isprintable() for value in headers.values()):
+            raise Refused(f"The request to {target.origin} holds a character that cannot be sent. Check the secret.")
         if target.scheme == "http" and any(name.lower() == "authorization" for name in headers):
             addresses = self._backend.addresses(target.host, target.port)
             if any(address.is_global for address in addresses):
@@ -142,8 +148,6 @@ class Outgoing:
                 return Reply(response.status, found, _read(response.iter_stream(), target))
         except httpcore.TimeoutException:
             raise Unanswered(f"{target.origin} did not answer within {timeout_s:g} seconds.") from None
-        except httpcore.LocalProtocolError:
-            raise Refused(f"The request to {target.origin} holds a character that cannot be sent.") from None
         except (httpcore.NetworkError, httpcore.ProtocolError) as failure:
             raise Unanswered(f"{target.origin} cannot be reached: {_words(failure)}.") from None
 

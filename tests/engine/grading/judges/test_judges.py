@@ -384,7 +384,9 @@ def test_an_answer_cannot_leave_its_wrapper(serve, attack):
     assert "[tag removed]" in graded(server.bodies[0])
 
 
-@pytest.mark.parametrize("text", ["a < b and (reference) [task] > 3", "the graded answer", "List<String> «task»", "x<y"])
+@pytest.mark.parametrize(
+    "text", ["a < b and (reference) [task] > 3", "the graded answer", "List<String> «task»", "x<y"]
+)
 def test_honest_answers_are_shown_as_they_are(serve, text):
     server = serve(lambda body: completion(GOOD))
     with judged(server):
