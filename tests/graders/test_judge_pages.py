@@ -1,4 +1,4 @@
-"""The pages of judges: owners set them up, authors use them, the others look; and the builder's button that asks one."""
+"""The pages of judges: owners set them up, authors use them, the others look; and the builder asks one on a press."""
 
 import pytest
 from django.urls import reverse

@@ -126,7 +126,7 @@ def test_lists_are_found_wherever_a_grader_names_them():
             "input": inner,
             "synonyms_list": {
                 "type": "rubric",
-                "criteria": [{"name": "a", "check": {**inner, "synonyms_list": "b@2"}}],
+                "criteria": [{"name": "a", "check": check}],
             },
             "c": {"type": "json_fields", "json_schema": {"synonyms_list": "not a list"}, "fields": []},
         },
