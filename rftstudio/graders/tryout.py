@@ -3,6 +3,7 @@
 Grading runs in the web process: sizes are bounded here so that no page waits long.
 """
 
+import hashlib
 import json
 import random
 from functools import cached_property
@@ -127,6 +128,13 @@ class Tryout:
     def asks_judge(self) -> bool:
         """Whether grading means asking a judge."""
         return bool(self.bench.spec and self._toolbox.judges)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of all that a judge is asked about, by which a verdict is known to be of what is on the page."""
+        row = self.row.pk if self.row else None
+        parts = json.dumps([self.bench.spec_json, row, self.answer], ensure_ascii=False)
+        return hashlib.sha256(parts.encode("utf-8", "replace")).hexdigest()[:16]
 
     @property
     def waits_for_press(self) -> bool:

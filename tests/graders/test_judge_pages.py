@@ -1,5 +1,7 @@
 """The pages of judges: owners set them up, authors use them, the others look; and the builder asks one on a press."""
 
+import re
+
 import pytest
 from django.urls import reverse
 
@@ -121,6 +123,17 @@ def test_the_panel_asks_only_on_a_press(as_bob, grader, server):
     page = as_bob.post(live, {"answer": "billing", "op": "judge"}).content.decode()
     assert "0.75" in page
     assert "1 call to the judge, 120 tokens, cost 0.1200" in page
+    assert len(server.requests) == 1
+
+
+def test_a_verdict_stays_until_something_changes(as_bob, grader, server):
+    live = reverse("graders:live", args=[grader.pk])
+    htmx = {"HX-Request": "true"}
+    page = as_bob.post(live, {"answer": "billing", "op": "judge"}, headers=htmx).content.decode()
+    judged = re.search(r'name="judged" value="(\w+)"', page)[1]
+    assert as_bob.post(live, {"answer": "billing", "judged": judged}, headers=htmx).status_code == 204
+    changed = as_bob.post(live, {"answer": "other", "judged": judged}, headers=htmx)
+    assert "may cost money" in changed.content.decode()
     assert len(server.requests) == 1
 
 

@@ -56,6 +56,8 @@ def live(request: Request, pk: int) -> HttpResponse:
         tryout.move(word)
     elif verb == "answer":
         tryout.fill(word)
+    if request.htmx and not verb and tryout.asks_judge and request.POST.get("judged") == tryout.fingerprint:
+        return HttpResponse(status=204)  # leaving a field is no reason to take away a verdict that was paid for
     part = "#tried" if verb in ("item", "answer") else "#scored"
     return _page(request, bench, part, tryout=tryout)
 

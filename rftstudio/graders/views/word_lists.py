@@ -25,7 +25,7 @@ from rftstudio.tasksets.uploads import limited_to
 
 LISTS = WordList.objects.select_related("workspace")
 UPLOADS = WordListUpload.objects.select_related("workspace", "word_list")
-PAGE = 100
+PAGE = 50
 
 
 @require_safe
