@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.urls import reverse
 
@@ -16,6 +17,7 @@ from rftstudio.graders.models import JudgeEndpoint
 from rftstudio.graders.toolbox import Toolbox
 from rftstudio.graders.trial import MAX_JUDGED, try_on_items
 from rftstudio.graders.used_by import Uses
+from rftstudio.lib.secrets import encrypt
 from tests.engine.judge_server import JudgeServer, completion, error
 from tests.factories import make_taskset
 
@@ -197,6 +199,21 @@ def test_a_key_of_another_secrets_key_says_so(workspace, settings, as_alice):
         endpoint_of(judge)
     page = as_alice.post(reverse("graders:judge_ask", args=[judge.pk]), {"question": "?"}).content.decode()
     assert "another SECRETS_KEY" in page
+
+
+def test_stored_keys_are_renewed_all_or_none(workspace, settings, capsys):
+    settings.SECRETS_KEYS = ["old-key-" * 5]
+    first, second = make_judge(workspace), make_judge(workspace, name="second")
+    settings.SECRETS_KEYS = ["new-key-" * 5]
+    JudgeEndpoint.objects.filter(pk=second.pk).update(key_token=encrypt("sk-second"))
+    with pytest.raises(CommandError, match="another SECRETS_KEY"):
+        call_command("renew_secrets")
+    settings.SECRETS_KEYS = ["new-key-" * 5, "old-key-" * 5]
+    call_command("renew_secrets")
+    assert "2 stored secrets renewed" in capsys.readouterr().out
+    settings.SECRETS_KEYS = ["new-key-" * 5]
+    assert [endpoint_of(judge).key for judge in JudgeEndpoint.objects.order_by("pk")] == [KEY, "sk-second"]
+    assert first.key_token != JudgeEndpoint.objects.get(pk=first.pk).key_token
 
 
 def test_what_a_job_gets_holds_no_key(workspace):

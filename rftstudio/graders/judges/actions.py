@@ -21,7 +21,7 @@ from rftstudio.engine.grading.judges.reply import read_object, want
 from rftstudio.graders.judges.grading import endpoint_of
 from rftstudio.graders.models import JudgeEndpoint
 from rftstudio.graders.used_by import Uses
-from rftstudio.lib.secrets import encrypt
+from rftstudio.lib.secrets import encrypt, renew
 
 EMBEDDED_NAME = "embedded"
 ASK_SECONDS = 30.0
@@ -86,6 +86,15 @@ def restore_judge(*, judge: JudgeEndpoint) -> JudgeEndpoint:
     judge.archived_at = None
     judge.save(update_fields=["archived_at", "updated_at"])
     return judge
+
+
+@transaction.atomic
+def renew_keys() -> int:
+    """Encrypt every judge's key under the first of the studio's keys; how many. Raises `SystemFault`: none is changed."""
+    judges = JudgeEndpoint.objects.select_for_update().exclude(key_token="")
+    for judge in judges:
+        JudgeEndpoint.objects.filter(pk=judge.pk).update(key_token=renew(judge.key_token))
+    return len(judges)
 
 
 @dataclass(frozen=True)
