@@ -90,7 +90,7 @@ def restore_judge(*, judge: JudgeEndpoint) -> JudgeEndpoint:
 
 @transaction.atomic
 def renew_keys() -> int:
-    """Encrypt every judge's key under the first of the studio's keys; how many. Raises `SystemFault`: none is changed."""
+    """Encrypt every judge's key under the first of the studio's keys; how many. Raises `SystemFault`: all or none."""
     judges = JudgeEndpoint.objects.select_for_update().exclude(key_token="")
     for judge in judges:
         JudgeEndpoint.objects.filter(pk=judge.pk).update(key_token=renew(judge.key_token))

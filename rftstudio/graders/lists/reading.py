@@ -84,9 +84,14 @@ class Found:
             "preview": [[label, names] for label, names in list(self.entries.items())[:PREVIEW]],
         }
 
+    @property
+    def is_full(self) -> bool:
+        """Whether further problems are only counted."""
+        return len(self.problems) >= SHOWN
+
     def complain(self, line: int, column: str, message: str, fix: str) -> None:
         self.n_problems += 1
-        if len(self.problems) < SHOWN:
+        if not self.is_full:
             self.problems.append(Problem(line, column, message, fix))
 
 
@@ -221,19 +226,21 @@ class _Reader:
             for spelling in names:
                 owners.setdefault(spelling, []).append(key)
         for spelling, keys in owners.items():
-            if spelling in self.labels:
-                label, line = self.labels[spelling]
+            if spelling in self.labels or len(keys) > 1:
                 for key in keys:
-                    name, at, column = self.names[key].pop(spelling)
-                    message = f"{quote(name)} is itself a label (line {line}), so it is no other name of "
-                    self.found.complain(at, column, f"{message}{quote(self.labels[key][0])}.", "It is left out here.")
-            elif len(keys) > 1:
-                both = " and ".join(f"{quote(self.labels[key][0])} (line {self.labels[key][1]})" for key in keys[:3])
-                for key in keys:
-                    name, at, column = self.names[key].pop(spelling)
-                    self.found.complain(
-                        at, column, f"{quote(name)} stands for {both}.", "It is left out; keep it with one of them."
-                    )
+                    name, line, column = self.names[key].pop(spelling)
+                    if self.found.is_full:  # a register has tens of thousands of these
+                        self.found.n_problems += 1
+                    else:
+                        message, fix = self._ambiguous(name, key, spelling, keys)
+                        self.found.complain(line, column, message, fix)
         self.found.entries = {
             self.labels[key][0]: [name for name, _, _ in names.values()] for key, names in self.names.items()
         }
+
+    def _ambiguous(self, name: str, key: str, spelling: str, keys: list[str]) -> tuple[str, str]:
+        if spelling in self.labels:
+            message = f"{quote(name)} is itself a label (line {self.labels[spelling][1]}), so it is no other name of "
+            return f"{message}{quote(self.labels[key][0])}.", "It is left out here."
+        both = " and ".join(f"{quote(self.labels[each][0])} (line {self.labels[each][1]})" for each in keys[:3])
+        return f"{quote(name)} stands for {both}.", "It is left out; keep it with one of them."
