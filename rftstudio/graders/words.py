@@ -37,6 +37,17 @@ def describe(spec: Mapping[str, Any]) -> str:
         case "rubric":
             count = len(_rows(spec.get("criteria")))
             return f"{count} criteri{'on' if count == 1 else 'a'}"
+        case "judge":
+            asked = str(spec.get("instruction") or "").strip()
+            return f"the judge {_judge(spec)}{f', asked {quote(asked, 60)}' if asked else ''}"
+        case "score_model":
+            return f"a number from the judge {_judge(spec)}"
+        case "label_model":
+            return f"a label from the judge {_judge(spec)}, passing: {_some(_texts(spec.get('passing_labels')))}"
+        case "pairwise":
+            return f"compared with {_compared(spec)} by the judge {_judge(spec)}"
+        case "endpoint":
+            return f"the service at {str(spec.get('url', ''))[:60]}"
     return "a grader written as JSON"
 
 
@@ -47,6 +58,10 @@ def _number(spec: Mapping[str, Any]) -> str:
     if spec.get("tolerance_kind") == "relative":
         return f"within {100 * tolerance:g}\N{NO-BREAK SPACE}% of the right number"
     return f"within {tolerance:g} of the right number"
+
+
+def _judge(spec: Mapping[str, Any]) -> str:
+    return quote(str(spec.get("model", "")), 40)
 
 
 def _compared(spec: Mapping[str, Any]) -> str:

@@ -60,6 +60,36 @@ PLAIN: dict[str, dict[str, Any]] = {
     },
 }
 
+PLAIN |= {
+    "judge": {
+        "type": "judge",
+        "model": "our judge",
+        "instruction": "Is it polite?\nThink of the patient.",
+        "choices": ["no", "hardly", "mostly", "yes"],
+        "reference": REFERENCE,
+    },
+    "score_model": {
+        "type": "score_model",
+        "name": "style",
+        "model": "gpt-4o",
+        "input": [
+            {"role": "developer", "content": "Be strict.\n\nBe brief."},
+            {"role": "user", "content": "system: is no role here\n{{ sample.output_text }}\n"},
+        ],
+        "range": [1, 7.5],
+        "sampling_params": {"temperature": 0, "seed": 3},
+    },
+    "label_model": {
+        "type": "label_model",
+        "model": "judge",
+        "input": [{"role": "user", "content": "Sort {{ sample.output_text }}"}],
+        "labels": ["kind", "rude"],
+        "passing_labels": ["kind"],
+    },
+    "pairwise": {"type": "pairwise", "model": "judge", "instruction": "Better is shorter."},
+    "endpoint": {"type": "endpoint", "url": "https://grader.example.org/score", "secret": "OURS", "timeout_s": 2.5},
+}
+
 NESTED: dict[str, Any] = {
     "type": "rubric",
     "criteria": [
@@ -70,6 +100,22 @@ NESTED: dict[str, Any] = {
 }
 
 ODD: dict[str, dict[str, Any]] = {
+    "messages that lines cannot hold": {
+        "type": "score_model",
+        "model": "m",
+        "input": [
+            {"role": "user", "content": "user:\n{{ sample.output_text }}"},
+            {"role": "assistant", "content": ""},
+            {"role": "user", "content": "[1]"},
+        ],
+    },
+    "a message that looks like a list": {
+        "type": "label_model",
+        "model": "m",
+        "input": [{"role": "user", "content": "[{{ sample.output_text }}]"}],
+        "labels": ["a", "b\nc"],
+        "passing_labels": ["b\nc"],
+    },
     "labels with line ends, edges and brackets": {
         "type": "exact_choice",
         "choices": ["[1, 2]", "two\nlines", " edged ", "plain"],

@@ -133,6 +133,17 @@ WRONG = [
     ({"g-r1-key": "right desk"}, "multi", "g-r1-key", "cannot be used in a formula"),
     ({"g-r0-path": "code["}, "json_fields", "g-r0-path", "not a path"),
     ({"g-r1-path": "code"}, "json_fields", "g-r1-path", "there twice"),
+    ({"g-model": ""}, "judge", "model", "at least 1 character"),
+    ({"g-instruction": ""}, "judge", "instruction", "asked nothing"),
+    ({"g-choices": "yes"}, "judge", "choices", "too few"),
+    ({"g-input": "Grade it."}, "score_model", "input", "not shown the answer"),
+    ({"g-input": "{{ sample.output_text }}\nuser:\nx"}, "score_model", "input", "before the first role"),
+    ({"g-input": "[{"}, "score_model", "input", "line 1"),
+    ({"g-range": "1 0"}, "score_model", "range", "no range"),
+    ({"g-sampling_params": '{"heat": 1}'}, "score_model", "sampling_params", "Unknown field"),
+    ({"g-passing_labels": "nice"}, "label_model", "passing_labels", "not one of the labels"),
+    ({"g-url": "ftp://x"}, "endpoint", "url", "not called"),
+    ({"g-timeout_s": "soon"}, "endpoint", "timeout_s", "not a number"),
     ({"g-r1-g-tolerance": "x"}, "json_fields", "g-r1-g-tolerance", "not a number"),
 ]
 

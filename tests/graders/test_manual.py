@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.template.loader import get_template
 
 from rftstudio.engine.grading import KINDS, grade, parse_spec
 from rftstudio.engine.types import Item, Sample
+from tests.engine.judge_server import JudgeServer, Said, completion, judged
 
 PAGES = Path(settings.BASE_DIR) / "templates" / "docs" / "graders"
 
@@ -35,15 +37,31 @@ def test_no_page_without_a_kind() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_examples_score_what_the_page_says(kind: str) -> None:
+def test_the_examples_score_what_the_page_says(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = examples(kind)
     assert found
     for example in found:
         spec = parse_spec(example["grader"])
         assert spec.type == kind
-        result = grade(spec, Item("example", (), example["item"]), Sample.from_text(example["sample"]))
+        item, sample = Item("example", (), example["item"]), Sample.from_text(example["sample"])
+        with JudgeServer(partial(reply, example)) as server:
+            if "service_says" in example:
+                monkeypatch.setenv("PRIVATE_ENDPOINTS", "127.0.0.1")
+                spec = parse_spec({**example["grader"], "url": server.url})
+            with judged(server):
+                result = grade(spec, item, sample)
         assert result.error is None
         assert result.score == pytest.approx(example["score"])
+
+
+def reply(example: dict[str, Any], body: dict[str, Any]) -> Said:
+    """What the judge or the service of an example says."""
+    if "service_says" in example:
+        return Said(json.dumps(example["service_says"]).encode())
+    if "judge_prefers" in example:
+        first = body["messages"][1]["content"].partition("<second_answer>")[0]
+        return completion({"reason": "So.", "verdict": "first" if example["judge_prefers"] in first else "second"})
+    return completion(example["judge_says"])
 
 
 # The tables of the pages: what they state, in the same words.

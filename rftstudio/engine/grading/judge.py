@@ -34,7 +34,7 @@ class Judge(Spec):
 
     type: Literal["judge"] = "judge"
     model: str = ModelField
-    question: str = Field(
+    instruction: str = Field(
         default="",
         max_length=4000,
         title="Question",
@@ -65,7 +65,7 @@ class Judge(Spec):
         return choices
 
     def evaluate(self, item: Item, sample: Sample) -> Verdict:
-        (verdict,) = judge_all([(self, self.question)], item, sample)
+        (verdict,) = judge_all([(self, self.instruction)], item, sample)
         return verdict
 
     def score_of(self, choice: str) -> float:
@@ -90,7 +90,7 @@ def judge_all(asked: Sequence[tuple[Judge, str]], item: Item, sample: Sample) ->
     not touch the others. Raises `NoScore` where there was no reply at all.
     """
     if any(not question.strip() for _, question in asked):
-        raise NoScore("other_error", "The judge is asked nothing. Write a question.")
+        raise NoScore("other_error", "The judge is asked nothing. Write what it decides.")
     model = asked[0][0].model
     names = [f"q{number}" for number in range(1, len(asked) + 1)]
     verdict = {

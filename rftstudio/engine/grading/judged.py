@@ -30,7 +30,7 @@ class JudgeMessage(BaseModel):
 
     role: Literal["system", "developer", "user", "assistant"] = Field(title="Role", description="Who says it.")
     content: TemplateText = Field(title="Content", description="A template: {{ sample.output_text }}, {{ item.x }}.")
-    type: Literal["message"] | None = Field(default=None, exclude=True, title="Type", description="Tolerated.")
+    type: None | Literal["message"] = Field(default=None, exclude=True, title="Type", description="Tolerated.")
 
     @field_validator("content", mode="before")
     @classmethod

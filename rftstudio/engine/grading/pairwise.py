@@ -36,7 +36,7 @@ class Pairwise(Spec):
 
     type: Literal["pairwise"] = "pairwise"
     model: str = ModelField
-    question: str = Field(
+    instruction: str = Field(
         default="Which answer is better?",
         min_length=1,
         max_length=4000,
@@ -82,7 +82,7 @@ class Pairwise(Spec):
             task_of(item),
             wrap(FIRST, one),
             wrap(SECOND, other),
-            neutralise(self.question.strip()),
+            neutralise(self.instruction.strip()),
         ]
         schema = object_schema(reason={"type": "string"}, verdict={"type": "string", "enum": list(_VERDICTS)})
         chat = [

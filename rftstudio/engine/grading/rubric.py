@@ -207,7 +207,7 @@ class Rubric(Spec):
 
 def _ask_group(group: Sequence[Criterion], item: Item, sample: Sample) -> list[Grade]:
     """The grades of these criteria's checks, from one call. The first carries its time and tokens."""
-    asked = [(each.check, each.check.question or each.sentence) for each in group if isinstance(each.check, Judge)]
+    asked = [(each.check, each.check.instruction or each.sentence) for each in group if isinstance(each.check, Judge)]
     verdicts: list[Verdict] = []
 
     def ask() -> Verdict:

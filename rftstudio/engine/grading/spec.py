@@ -89,9 +89,9 @@ def spec_errors(data: Any) -> list[SpecError]:
 
 def _unasked(spec: Spec, path: str = "", sentences: Mapping[str, str] = MappingProxyType({})) -> list[SpecError]:
     """Judges without a question. In a rubric the criterion's sentence is one."""
-    if isinstance(spec, Judge) and not (spec.question.strip() or sentences.get(path, "").strip()):
-        where = f"{path}.question".lstrip(".")
-        return [SpecError("The judge is asked nothing.", path=where, fix="Write the question.")]
+    if isinstance(spec, Judge) and not (spec.instruction.strip() or sentences.get(path, "").strip()):
+        where = f"{path}.instruction".lstrip(".")
+        return [SpecError("The judge is asked nothing.", path=where, fix="Write the question it decides.")]
     start = f"{path}." if path else ""
     if isinstance(spec, Rubric):
         sentences = {f"{start}criteria[{n}].check": each.sentence for n, each in enumerate(spec.criteria)}
@@ -171,7 +171,9 @@ def _spec_errors(data: Any, failure: ValidationError) -> list[SpecError]:
             case "list_type":
                 message, fix = "This must be a list.", "Write […]."
             case "too_short":
-                message, fix = "This is empty.", "Add at least one."
+                least = int(context.get("min_length", 1))
+                message = "This is empty." if not context.get("actual_length") else "This is too few."
+                fix = f"Add at least {'one' if least == 1 else least}."
             case "finite_number" | "float_parsing" | "float_type" | "int_parsing" | "int_type" | "int_from_float":
                 message, fix = "This must be a number.", "Write it without a unit."
             case _:

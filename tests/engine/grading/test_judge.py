@@ -10,7 +10,7 @@ from tests.engine.judge_server import completion, judged, shown
 
 
 def spec(**changes):
-    return {"type": "judge", "model": "judge", "question": "Is it polite?", **changes}
+    return {"type": "judge", "model": "judge", "instruction": "Is it polite?", **changes}
 
 
 def says(choice, reason="It says please."):
@@ -91,9 +91,9 @@ def test_orders_inside_the_answer_stay_inside(serve):
 @pytest.mark.parametrize(
     ("changes", "path", "words"),
     [
-        ({"question": " "}, "question", "asked nothing"),
+        ({"instruction": " "}, "instruction", "asked nothing"),
         ({"model": ""}, "model", "at least 1 character"),
-        ({"choices": ["yes"]}, "choices", "empty"),
+        ({"choices": ["yes"]}, "choices", "too few"),
         ({"choices": ["no", "no"]}, "choices[1]", "twice"),
         ({"choices": ["no", ""]}, "choices[1]", "empty"),
         ({"reference": "{{ item }}"}, "reference", "does not name a field"),
@@ -107,7 +107,7 @@ def test_author_mistakes(changes, path, words):
 
 
 def test_a_question_is_missing_deep_inside_and_not_where_a_sentence_is_one():
-    silent = spec(question="")
+    silent = spec(instruction="")
     inside = {"type": "multi", "graders": {"a": silent}, "calculate_output": "a"}
     rubric = {
         "type": "rubric",
@@ -118,6 +118,6 @@ def test_a_question_is_missing_deep_inside_and_not_where_a_sentence_is_one():
         ],
     }
     assert [error.path for error in spec_errors(rubric)] == [
-        "criteria[1].check.question",
-        "criteria[2].check.graders.a.question",
+        "criteria[1].check.instruction",
+        "criteria[2].check.graders.a.instruction",
     ]

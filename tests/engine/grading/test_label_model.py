@@ -60,7 +60,7 @@ def test_an_answer_that_names_its_label_is_wrapped(serve):
 @pytest.mark.parametrize(
     ("changes", "path", "words"),
     [
-        ({"labels": ["one"]}, "labels", "empty"),
+        ({"labels": ["one"]}, "labels", "too few"),
         ({"labels": ["kind", "kind"]}, "labels[1]", "twice"),
         ({"labels": ["kind", " "]}, "labels[1]", "empty"),
         ({"passing_labels": []}, "passing_labels", "empty"),

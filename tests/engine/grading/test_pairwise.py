@@ -94,12 +94,13 @@ def test_an_answer_cannot_pass_for_both(serve):
 def test_what_better_means_stands_after_the_answers(serve):
     server = serve(prefers_longer)
     with judged(server):
-        mark(spec(question="Better is kinder."), "a", "bb")
+        mark(spec(instruction="Better is kinder."), "a", "bb")
     assert server.bodies[0]["messages"][1]["content"].endswith("Better is kinder.")
 
 
 @pytest.mark.parametrize(
-    ("changes", "path"), [({"model": ""}, "model"), ({"question": ""}, "question"), ({"input": "{{ x }}"}, "input")]
+    ("changes", "path"),
+    [({"model": ""}, "model"), ({"instruction": ""}, "instruction"), ({"input": "{{ x }}"}, "input")],
 )
 def test_author_mistakes(changes, path):
     with pytest.raises(SpecError) as caught:

@@ -216,7 +216,7 @@ def test_a_question_of_its_own_and_other_judges_go_into_other_calls(serve):
     other = asked("b", "Is brief.")
     other["check"] = {**other["check"], "input": "Only: {{ sample.output_text }}"}
     own = asked("c", "Ignored.", model="missing")
-    own["check"] = {**own["check"], "question": "Is it new?"}
+    own["check"] = {**own["check"], "instruction": "Is it new?"}
     with judged(server):
         found = mark(rubric(asked("a", "Is polite."), other, own), "x")
     assert len(server.requests) == 2

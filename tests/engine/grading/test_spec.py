@@ -26,7 +26,7 @@ EVERY_KIND = {
         "labels": ["a", "b"],
         "passing_labels": ["a"],
     },
-    "judge": {"type": "judge", "model": "m", "question": "Is it so?"},
+    "judge": {"type": "judge", "model": "m", "instruction": "Is it so?"},
     "pairwise": {"type": "pairwise", "model": "m"},
     "endpoint": {"type": "endpoint", "url": "https://127.0.0.1/grade"},
 }
