@@ -13,6 +13,7 @@ from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading import json_fields, rubric
 from rftstudio.engine.grading.exact_choice import ExactChoice
 from rftstudio.engine.grading.failure import FieldError
+from rftstudio.engine.grading.format import Format
 from rftstudio.engine.grading.json_fields import JsonFields
 from rftstudio.engine.grading.keywords import Keywords
 from rftstudio.engine.grading.kind import Spec
@@ -28,7 +29,7 @@ from rftstudio.engine.grading.text_similarity import TextSimilarity
 
 AnySpec = Annotated[
     StringCheck | TextSimilarity | ExactChoice | Number | Ranking | SetMatch | JsonFields | Multi | Rubric
-    | Regex | Keywords,  # fmt: skip
+    | Regex | Keywords | Format,  # fmt: skip
     Field(discriminator="type"),
 ]
 
