@@ -38,7 +38,9 @@ _NEITHER = _cues(
     "not ruled out|not been ruled out|not been excluded|cannot be ruled out|cannot be excluded|cannot exclude|"
     "cannot rule out|not absent|not unlikely|not without|not negative|no change|not uncommon"
 )
-_ENDS = frozenset(". ; : ? ! ( ) [ ] but however although though yet except despite nevertheless whereas because".split())
+_ENDS = frozenset(
+    ". ; : ? ! ( ) [ ] but however although though yet except despite nevertheless whereas because".split()
+)
 _TWO_WORD_ENDS = frozenset({("apart", "from"), ("aside", "from"), ("other", "than"), ("as", "well")})
 _JOINING = frozenset({",", "and"})
 _NEW_CLAUSE = frozenset(

@@ -13,7 +13,18 @@ from rftstudio.engine.grading.negation import negated
 from rftstudio.engine.grading.text import normalise
 
 # The languages whose endings can be taken off, by nltk's Snowball stemmers (Porter 2001).
-LANGUAGES = ("english", "german", "french", "spanish", "italian", "portuguese", "dutch", "swedish", "danish", "norwegian")
+LANGUAGES = (
+    "english",
+    "german",
+    "french",
+    "spanish",
+    "italian",
+    "portuguese",
+    "dutch",
+    "swedish",
+    "danish",
+    "norwegian",
+)
 _WORD = re.compile(r"\w+|[^\w\s]")
 _LONGEST = 40  # a longer word is no word, and stemming it takes quadratic time
 

@@ -77,7 +77,9 @@ class Pattern:
         if match is None:
             return None
         part = match.group(group) if group else None
-        return Found(match.group().decode("utf-8", "replace"), None if part is None else part.decode("utf-8", "replace"))
+        return Found(
+            match.group().decode("utf-8", "replace"), None if part is None else part.decode("utf-8", "replace")
+        )
 
     def _last(self, text: bytes) -> Any:
         # Each search is linear, but one after every match is not: hence the clock.

@@ -28,8 +28,18 @@ from rftstudio.engine.grading.string_check import StringCheck
 from rftstudio.engine.grading.text_similarity import TextSimilarity
 
 AnySpec = Annotated[
-    StringCheck | TextSimilarity | ExactChoice | Number | Ranking | SetMatch | JsonFields | Multi | Rubric
-    | Regex | Keywords | Format,  # fmt: skip
+    StringCheck
+    | TextSimilarity
+    | ExactChoice
+    | Number
+    | Ranking
+    | SetMatch
+    | JsonFields
+    | Multi
+    | Rubric
+    | Regex
+    | Keywords
+    | Format,  # fmt: skip
     Field(discriminator="type"),
 ]
 

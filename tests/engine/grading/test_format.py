@@ -93,7 +93,9 @@ def test_languages_are_told_apart(language, text):
     assert "not in Italian" in wrong.reason
 
 
-@pytest.mark.parametrize("text", ["ok", "FBN1", "12.5 mg", "FBN1, TGFBR2, COL3A1", "```python\nreturn the patient to bed\n```"])
+@pytest.mark.parametrize(
+    "text", ["ok", "FBN1", "12.5 mg", "FBN1, TGFBR2, COL3A1", "```python\nreturn the patient to bed\n```"]
+)
 def test_a_language_that_cannot_be_told_does_not_count(text):
     grade = mark(form(language="en", max_words=99), text)
     assert grade.score == 1
@@ -221,7 +223,8 @@ def test_markdown(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["2 * 3 * 4", "snake_case_name", "C# and F#", "5 > 3", "1. one\n2. two", "a - b", "[1] and (2)", "__init__x"]
+    "text",
+    ["2 * 3 * 4", "snake_case_name", "C# and F#", "5 > 3", "1. one\n2. two", "a - b", "[1] and (2)", "__init__x"],
 )
 def test_no_markdown(text):
     assert markdown_in(text) == ""
