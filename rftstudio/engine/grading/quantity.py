@@ -22,9 +22,8 @@ _UNIT = re.compile(
 _PIECE_END = re.compile(r"\s?[/·⋅*×]\s?|\s+per\s+|\s")
 _WORD_FOLLOWS = re.compile(r"\s+[^\W\d_]")
 # Words of prose that are units too; they are one only where no further word follows.
-_PROSE = frozenset(
-    "a am are as at bit bits c count counts d degree degrees e h hand hands in k m min pm point points".split()
-)
+_PROSE_TEXT = "a am are as at bit bits c count counts d degree degrees e h hand hands in k m min pm point points"
+_PROSE = frozenset(_PROSE_TEXT.split())
 
 
 class Reading(NamedTuple):

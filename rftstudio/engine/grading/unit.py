@@ -25,10 +25,11 @@ _DEFINITIONS = (
     "Cal = kilocalorie",
     "millimeter_of_mercury = millimeter_Hg = _ = mmhg",
 )
-_CURRENCIES = frozenset(
-    "$ € £ ¥ ₹ usd eur gbp jpy chf cny inr aud cad sek nok dkk pln czk huf brl mxn zar dollar dollars euro euros pound "
-    "sterling yen franc francs cent cents rupee rupees".split()
+_CURRENCIES_TEXT = (
+    "$ € £ ¥ ₹ usd eur gbp jpy chf cny inr aud cad sek nok dkk pln czk huf brl mxn zar dollar dollars euro euros "
+    "pound sterling yen franc francs cent cents rupee rupees"
 )
+_CURRENCIES = frozenset(_CURRENCIES_TEXT.split())
 _NAMED = re.compile(
     r"(?:degrees?|deg\.?|°)\s?(?:(?P<c>c(?:elsius)?)|(?P<f>f(?:ahrenheit)?)|(?P<k>k(?:elvins?)?))(?![^\W_])",
     re.IGNORECASE,
