@@ -61,7 +61,7 @@ def dev() -> None:
 
 
 def fetch_embedding(place: Place) -> None:
-    """The sentence model of one measure of likeness, fetched once unless another is named. The rest works without it."""
+    """The sentence model of one measure of likeness, fetched once unless another is named."""
     if "EMBEDDING_MODEL" in place.env:
         return
     try:

@@ -10,7 +10,8 @@ _PREAMBLE = re.compile(
     r"""[\s\W]{0,8}(?:
         (?:sure|certainly|absolutely|of\ course|great(?:\ question)?|good\ question|okay|ok|alright|happy\ to\ help
           |thank\ you\ for|thanks\ for|no\ problem|understood|got\ it)\b[\s!,.:;*–—-]{1,4}
-          (?=\s*(?:here|i|i'd|i’d|i'll|i’ll|let|below|the\ following|this\ is|glad|happy|as\ |your|asking|sharing|providing|the\ question)\b)
+          (?=\s*(?:here|i|i'd|i’d|i'll|i’ll|let|below|the\ following|this\ is|glad|happy|as\ |your|asking|sharing
+            |providing|the\ question)\b)
       | here(?:'s|’s|\ is|\ are)\ (?:the|a|an|my|your|some|what|how)\b
       | (?:below|the\ following)\ (?:is|are)\b
       | i(?:'d|’d|\ would)\ be\ (?:happy|glad)\ to\b
@@ -23,7 +24,8 @@ _PREAMBLE = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _MARKDOWN = re.compile(
-    r"""^[ \t]{0,3}(?:\#{1,6}[ \t]+\S | [-*+][ \t]+\S | >[ \t]?\S | ```|~~~ | \|.{0,200}\| | (?:-{3,}|\*{3,}|_{3,})[ \t]*$)
+    r"""^[ \t]{0,3}(?:\#{1,6}[ \t]+\S | [-*+][ \t]+\S | >[ \t]?\S | ```|~~~ | \|.{0,200}\|
+          | (?:-{3,}|\*{3,}|_{3,})[ \t]*$)
       | \*\*[^\s*](?:[^*\n]{0,200}[^\s*])?\*\* | (?<!\w)__[^\s_](?:[^_\n]{0,200}[^\s_])?__(?!\w)
       | (?<![\w*])\*[^\s*](?:[^*\n]{0,200}[^\s*])?\*(?![\w*])
       | `[^`\n]{1,200}` | !?\[[^\]\n]{1,200}\]\([^)\s]{1,400}\)""",

@@ -41,8 +41,9 @@ class TextSimilarity(Spec):
         "rouge_1", "rouge_2", "rouge_3", "rouge_4", "rouge_5", "rouge_l",
     ] = Field(
         title="Measure",
-        description="cosine compares meaning, by an embedding model; fuzzy_match letters; rouge_l the order of words; rouge_n and bleu runs of n words; "
-        "meteor words with their endings ignored; gleu the stricter of precision and recall.",
+        description="cosine compares meaning, by an embedding model; fuzzy_match letters; rouge_l the order of words; "
+        "rouge_n and bleu runs of n words; meteor words with their endings ignored; gleu the stricter of precision "
+        "and recall.",
     )  # fmt: skip
 
     @cached_property

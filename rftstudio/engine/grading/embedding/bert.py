@@ -1,8 +1,8 @@
 """A sentence-embedding model of the BERT family, run forward with numpy: no torch, one text at a time.
 
-Devlin et al. 2018 for the network, Reimers and Gurevych 2019 for the pooling. Reads a directory as sentence-transformers
-writes it: `config.json`, `tokenizer.json`, `model.safetensors`, and the pooling's and the sequence's settings where they
-are there. Texts are cut at the model's own length, as everywhere else: MiniLM reads the first 256 tokens.
+Devlin et al. 2018 for the network, Reimers and Gurevych 2019 for the pooling. Reads a directory as the library
+sentence-transformers writes it: `config.json`, `tokenizer.json`, `model.safetensors`, and the settings of pooling and
+length where they are there. Texts are cut at the model's own length, as everywhere else: MiniLM reads the first 256 tokens.
 
 Axes: T tokens, H heads, D width of a head, E width of the whole.
 """
