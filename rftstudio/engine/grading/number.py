@@ -1,8 +1,8 @@
 """`number`: a number in the answer within a tolerance of the right one; partial credit in a band beyond it.
 
 Without a `unit`, units are not read: `12.5 mg` is 12.5, and so is `12.5 g`. With one, every number is converted into
-it, the reference's and the answer's, and tolerance, band and the reason are in it. A number without a unit is taken to be in
-it; a number in a unit of another dimension is another quantity, and an answer that holds only such scores 0.
+it, the reference's and the answer's, and tolerance, band and the reason are in it. A number without a unit is taken to
+be in it; one in a unit of another dimension is another quantity, and an answer that holds only such scores 0.
 """
 
 import math

@@ -1,12 +1,15 @@
 """The form of each grader kind. A new kind is a file here, a fragment in templates, and a line below."""
 
 from rftstudio.graders.forms.exact_choice import ExactChoiceForm
+from rftstudio.graders.forms.format import FormatForm
 from rftstudio.graders.forms.json_fields import JsonFieldsForm
+from rftstudio.graders.forms.keywords import KeywordsForm
 from rftstudio.graders.forms.kind import KindForm
 from rftstudio.graders.forms.multi import MultiForm
 from rftstudio.graders.forms.number import NumberForm
 from rftstudio.graders.forms.other import OtherForm
 from rftstudio.graders.forms.ranking import RankingForm
+from rftstudio.graders.forms.regex import RegexForm
 from rftstudio.graders.forms.rubric import RubricForm
 from rftstudio.graders.forms.set_match import SetMatchForm
 from rftstudio.graders.forms.string_check import StringCheckForm
@@ -22,6 +25,9 @@ FORMS: dict[str, type[KindForm]] = {
         JsonFieldsForm,
         TextSimilarityForm,
         StringCheckForm,
+        KeywordsForm,
+        RegexForm,
+        FormatForm,
         RubricForm,
         MultiForm,
     )

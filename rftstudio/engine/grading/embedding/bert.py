@@ -2,7 +2,8 @@
 
 Devlin et al. 2018 for the network, Reimers and Gurevych 2019 for the pooling. Reads a directory as the library
 sentence-transformers writes it: `config.json`, `tokenizer.json`, `model.safetensors`, and the settings of pooling and
-length where they are there. Texts are cut at the model's own length, as everywhere else: MiniLM reads the first 256 tokens.
+length where they are there. Texts are cut at the model's own length, as everywhere else: MiniLM reads the first 256
+tokens.
 
 Axes: T tokens, H heads, D width of a head, E width of the whole.
 """
