@@ -61,6 +61,9 @@ except OSError as error:
     raise ImproperlyConfigured(f"DATA_DIR={DATA_DIR} cannot be made: {error}. Name a folder you may write.") from error
 JOBS_DIR = DATA_DIR / "jobs"
 MODELS_DIR = DATA_DIR / "models"
+# The sentence model of text_similarity's cosine; the engine and its jobs read it from the environment.
+EMBEDDING_MODEL = Path(_read(env.str, "EMBEDDING_MODEL", str(MODELS_DIR / "all-minilm-l6-v2"))).resolve()
+os.environ["EMBEDDING_MODEL"] = str(EMBEDDING_MODEL)
 
 SECRET_KEY = _secret_key(DATA_DIR / "secret_key")
 # What encrypts stored secrets: the first key writes, all of them read. A file of its own, so that a new SECRET_KEY,

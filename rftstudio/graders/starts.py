@@ -27,6 +27,9 @@ def starting_specs(taskset: TaskSet) -> dict[str, dict[str, Any]]:
     usual = default_spec(taskset)
     starts = {kind: {**_default(taskset, answer_type), "name": ""} for kind, answer_type in _ANSWER_TYPES.items()}
     starts["string_check"] = {"type": "string_check", **_TEMPLATES, "operation": "ilike"}
+    starts["keywords"] = {"type": "keywords", "required": ["the first thing"], "inflections": "english"}
+    starts["regex"] = {"type": "regex", "pattern": r"\w+"}
+    starts["format"] = {"type": "format", "max_words": 200, "no_preamble": True, "ends_properly": True}
     starts["multi"] = {"type": "multi", "graders": {"right": usual}, "calculate_output": "right"}
     starts.update(_judged())
     criterion = {"name": "right answer", "sentence": "Gives the right answer.", "weight": 1.0, "check": usual}

@@ -27,6 +27,36 @@ PLAIN: dict[str, dict[str, Any]] = {
         "json_schema": {"type": "object", "properties": {"code": {"type": "string"}}},
         "schema_weight": 0.5,
     },
+    "keywords": {
+        "type": "keywords",
+        "required": ["fever", "chest pain"],
+        "forbidden": ["ibuprofen"],
+        "required_from": "{{ item.findings }}",
+        "synonyms": {"fever": ["pyrexia"]},
+        "synonyms_list": "diagnoses@2",
+        "penalty": 1,
+        "inflections": "english",
+        "negation": "respect",
+        "whole_words": False,
+    },
+    "regex": {
+        "type": "regex",
+        "pattern": "dose: *(?P<dose>\\d+)\\s*mg",
+        "ignore_case": True,
+        "group": "dose",
+        "operation": "eq",
+        "pick": "last",
+        "reference": REFERENCE,
+    },
+    "format": {
+        "type": "format",
+        "min_words": 5,
+        "max_words": 80,
+        "max_sentences": 3,
+        "language": "en",
+        "no_preamble": True,
+        "ends_properly": True,
+    },
     "multi": {
         "type": "multi",
         "graders": {
@@ -124,6 +154,16 @@ ODD: dict[str, dict[str, Any]] = {
     "names with commas": {
         "type": "set_match",
         "synonyms": {"2,4-D": ["2,4-dichlorophenoxyacetic acid"], "x": ["y, z", "w"]},
+    },
+    "a unit and a list": {
+        "type": "multi",
+        "graders": {
+            "dose": {"type": "number", "unit": "mg/g", "unit_required": True},
+            "gene": {"type": "exact_choice", "synonyms_list": "genes"},
+            "form": {"type": "format", "min_characters": 1, "no_markdown": True, "valid_json": True},
+            "never": {"type": "regex", "pattern": "a\n| b ", "expect": "no_match", "multiline": True, "dot_all": True},
+        },
+        "calculate_output": "dose * gene * form * never",
     },
     "numbers at the edges": {"type": "number", "tolerance": 1e-9, "band": 1234567.25},
     "text that is kept exactly": {

@@ -89,7 +89,9 @@ class Keywords(Spec):
     @field_validator("required", "forbidden")
     @classmethod
     def _distinct(cls, phrases: list[str], info: ValidationInfo) -> list[str]:
-        seen = {normalise(each): each for each in info.data.get("required", ())} if info.field_name != "required" else {}
+        seen = (
+            {normalise(each): each for each in info.data.get("required", ())} if info.field_name != "required" else {}
+        )
         for index, phrase in enumerate(phrases):
             key = normalise(phrase)
             if not key:

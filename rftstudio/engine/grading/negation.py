@@ -38,13 +38,15 @@ _NEITHER = _cues(
     "not ruled out|not been ruled out|not been excluded|cannot be ruled out|cannot be excluded|cannot exclude|"
     "cannot rule out|not absent|not unlikely|not without|not negative|no change|not uncommon"
 )
-_ENDS = frozenset(". ; : ? ! ( ) [ ] but however although though yet except despite nevertheless whereas because".split())
+_ENDS_TEXT = ". ; : ? ! ( ) [ ] but however although though yet except despite nevertheless whereas because"
+_ENDS = frozenset(_ENDS_TEXT.split())
 _TWO_WORD_ENDS = frozenset({("apart", "from"), ("aside", "from"), ("other", "than"), ("as", "well")})
 _JOINING = frozenset({",", "and"})
-_NEW_CLAUSE = frozenset(
-    "has have had is are was were shows showed presents presented reports reported complains complained with he she "
-    "they it there the give gives take takes start do does did".split()
+_NEW_CLAUSE_TEXT = (
+    "has have had is are was were shows showed presents presented reports reported complains complained with he "
+    "she they it there the give gives take takes start do does did"
 )
+_NEW_CLAUSE = frozenset(_NEW_CLAUSE_TEXT.split())
 _PASSIVE = frozenset({"is", "are", "was", "were", "be", "been"})
 _FREE = frozenset({",", "or", "and", "nor", "any", "a", "an", "the"})
 

@@ -8,12 +8,24 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, lru_cache
 from importlib import import_module
+from threading import Lock
 
 from rftstudio.engine.grading.negation import negated
 from rftstudio.engine.grading.text import normalise
 
-# The languages whose endings can be taken off, by nltk's Snowball stemmers (Porter 2001).
-LANGUAGES = ("english", "german", "french", "spanish", "italian", "portuguese", "dutch", "swedish", "danish", "norwegian")
+# The languages whose endings can be taken off, by the Snowball stemmers (Porter 2001).
+LANGUAGES = (
+    "english",
+    "german",
+    "french",
+    "spanish",
+    "italian",
+    "portuguese",
+    "dutch",
+    "swedish",
+    "danish",
+    "norwegian",
+)
 _WORD = re.compile(r"\w+|[^\w\s]")
 _LONGEST = 40  # a longer word is no word, and stemming it takes quadratic time
 
@@ -97,10 +109,14 @@ def _cut(name: str, language: str) -> tuple[str, ...]:
 @cache
 def stemmer(language: str) -> Callable[[str], str]:
     """Takes the ending off one word, remembering words."""
-    snowball = import_module("nltk.stem.snowball").SnowballStemmer(language)
+    snowball = import_module("snowballstemmer").stemmer(language)
+    lock = Lock()  # a stemmer keeps the word it works on
 
     @lru_cache(maxsize=65536)
     def stem(word: str) -> str:
-        return str(snowball.stem(word)) if 2 < len(word) <= _LONGEST else word
+        if not 2 < len(word) <= _LONGEST:
+            return word
+        with lock:
+            return str(snowball.stemWord(word))
 
     return stem

@@ -24,8 +24,8 @@ _ELSEWHERE = (
     (r"\(\?!", "negative lookahead (?!…)", "Use two checks: one that must match, and one that must not."),
     (r"\(\?<=", "lookbehind (?<=…)", "Match the text before as well and take the rest as a group: dose: (\\d+)."),
     (r"\(\?<!", "negative lookbehind (?<!…)", "Use two checks: one that must match, and one that must not."),
-    (r"\(\?P=|\\[1-9]|\\k[<{']|\\g[<{'\d]", "a backreference such as \\1", "Write out what is repeated, or list the cases: aa|bb."),
-    (r"\(\?>|[*+?}]\+", "an atomic group or possessive repeat", "Leave it out: RE2 never goes back, so it is not needed."),
+    (r"\(\?P=|\\[1-9]|\\k[<{']|\\g[<{'\d]", "a backreference such as \\1", "List the cases, as in aa|bb."),
+    (r"\(\?>|[*+?}]\+", "an atomic group or possessive repeat", "Leave it out: RE2 never goes back."),
     (r"\(\?\(", "a condition (?(1)…)", "Write the two cases with | between them."),
     (r"\(\?#", "a comment (?#…)", "Leave the comment out."),
     (r"\\Z", "\\Z", "Write \\z for the end of the text."),
@@ -77,7 +77,9 @@ class Pattern:
         if match is None:
             return None
         part = match.group(group) if group else None
-        return Found(match.group().decode("utf-8", "replace"), None if part is None else part.decode("utf-8", "replace"))
+        return Found(
+            match.group().decode("utf-8", "replace"), None if part is None else part.decode("utf-8", "replace")
+        )
 
     def _last(self, text: bytes) -> Any:
         # Each search is linear, but one after every match is not: hence the clock.

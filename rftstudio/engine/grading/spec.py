@@ -15,6 +15,7 @@ from rftstudio.engine.grading import json_fields, rubric
 from rftstudio.engine.grading.endpoint import Endpoint
 from rftstudio.engine.grading.exact_choice import ExactChoice
 from rftstudio.engine.grading.failure import FieldError
+from rftstudio.engine.grading.format import Format
 from rftstudio.engine.grading.json_fields import JsonFields
 from rftstudio.engine.grading.judge import Judge
 from rftstudio.engine.grading.keywords import Keywords
@@ -48,7 +49,8 @@ AnySpec = Annotated[
     | Pairwise
     | Endpoint
     | Regex
-    | Keywords,
+    | Keywords
+    | Format,
     Field(discriminator="type"),
 ]
 

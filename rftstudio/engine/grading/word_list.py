@@ -30,7 +30,7 @@ SynonymsListField: Any = Field(
     default="",
     max_length=200,
     title="Word list",
-    description="Name of a word list of the workspace, such as an ontology's labels and their other names. Empty: none.",
+    description="Name of a word list of the workspace, such as an ontology's labels with other names. Empty: none.",
 )
 
 
@@ -62,7 +62,9 @@ class Names:
         for label in self._labels:
             first = by_key.setdefault(vocabulary.key(label), label)
             if first != label:
-                message = f"The word list {quote(self._list_name)} holds {quote(first)} and {quote(label)} for the same."
+                message = (
+                    f"The word list {quote(self._list_name)} holds {quote(first)} and {quote(label)} for the same."
+                )
                 raise NoScore("other_error", f"{message} Take one of them out of the choices, or out of the list.")
         return vocabulary, frozenset(by_key)
 

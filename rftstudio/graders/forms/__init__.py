@@ -2,8 +2,10 @@
 
 from rftstudio.graders.forms.endpoint import EndpointForm
 from rftstudio.graders.forms.exact_choice import ExactChoiceForm
+from rftstudio.graders.forms.format import FormatForm
 from rftstudio.graders.forms.json_fields import JsonFieldsForm
 from rftstudio.graders.forms.judge import JudgeForm
+from rftstudio.graders.forms.keywords import KeywordsForm
 from rftstudio.graders.forms.kind import KindForm
 from rftstudio.graders.forms.label_model import LabelModelForm
 from rftstudio.graders.forms.multi import MultiForm
@@ -11,6 +13,7 @@ from rftstudio.graders.forms.number import NumberForm
 from rftstudio.graders.forms.other import OtherForm
 from rftstudio.graders.forms.pairwise import PairwiseForm
 from rftstudio.graders.forms.ranking import RankingForm
+from rftstudio.graders.forms.regex import RegexForm
 from rftstudio.graders.forms.rubric import RubricForm
 from rftstudio.graders.forms.score_model import ScoreModelForm
 from rftstudio.graders.forms.set_match import SetMatchForm
@@ -27,6 +30,9 @@ FORMS: dict[str, type[KindForm]] = {
         JsonFieldsForm,
         TextSimilarityForm,
         StringCheckForm,
+        KeywordsForm,
+        RegexForm,
+        FormatForm,
         RubricForm,
         MultiForm,
         JudgeForm,
