@@ -31,16 +31,22 @@ def starting_specs(taskset: TaskSet) -> dict[str, dict[str, Any]]:
     starts["regex"] = {"type": "regex", "pattern": r"\w+"}
     starts["format"] = {"type": "format", "max_words": 200, "no_preamble": True, "ends_properly": True}
     starts["multi"] = {"type": "multi", "graders": {"right": usual}, "calculate_output": "right"}
-    starts.update(_judged())
+    starts.update(_judged(usual_judge(taskset)))
     criterion = {"name": "right answer", "sentence": "Gives the right answer.", "weight": 1.0, "check": usual}
     starts["rubric"] = {"type": "rubric", "criteria": [criterion]}
     return starts
 
 
-def _judged() -> dict[str, dict[str, Any]]:
-    """Kinds that ask somebody else. The judge's name and the service's address are for the author to fill in."""
+def usual_judge(taskset: TaskSet) -> str:
+    """The first of the workspace's judges, a weak one last; a name that the form then asks to replace where none is."""
+    found = taskset.workspace.judges.filter(archived_at=None).order_by("embedded", "pk").first()
+    return found.name if found is not None else JUDGE
+
+
+def _judged(judge: str) -> dict[str, dict[str, Any]]:
+    """Kinds that ask somebody else. The service's address is for the author to fill in."""
     told = "What was right:\n{{ item.reference_answer }}\n\nThe answer:\n{{ sample.output_text }}\n\n"
-    named = {"model": JUDGE}
+    named = {"model": judge}
     return {
         "judge": {
             "type": "judge",

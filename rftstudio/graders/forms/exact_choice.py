@@ -33,7 +33,7 @@ def synonyms_from_field() -> TemplateField:
 def synonyms_list_field() -> SpecField:
     return SpecField(
         label="Other names from a word list",
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "list": "list-names"}),
         help_text="Name of a word list of this workspace, such as genes. Its labels and their other names count as the "
         "same; what is typed here or comes from a column counts more. Empty: none.",
     )

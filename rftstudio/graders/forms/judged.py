@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django import forms
+
 from rftstudio.graders.forms.fields import JsonField, SpecField
 from rftstudio.graders.forms.kind import KindForm
 from rftstudio.graders.forms.messages import MessagesField
@@ -9,7 +11,12 @@ from rftstudio.graders.forms.messages import MessagesField
 
 def judge_field() -> SpecField:
     """Which judge."""
-    return SpecField(label="Judge", term="model", help_text="The name of a judge that is set up for this workspace.")
+    return SpecField(
+        label="Judge",
+        term="model",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "list": "judge-names"}),
+        help_text="The name of a judge that is set up for this workspace.",
+    )
 
 
 class JudgedForm(KindForm):

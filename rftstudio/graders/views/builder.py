@@ -128,6 +128,8 @@ def _page(request: Request, bench: Workbench, part: str = "", **more: Any) -> Ht
         "bench": bench,
         "node": bench.node,
         "kinds": [(kind, form.question) for kind, form in FORMS.items()],
+        "judge_names": taskset.workspace.judges.active().values_list("name", flat=True),
+        "list_names": taskset.workspace.word_lists.active().values_list("slug", "name"),
         "may_edit": may(request, taskset.workspace, Action.EDIT),
         "n_graders": taskset.graders.active().count(),
         "item_moves": ITEM_MOVES,
