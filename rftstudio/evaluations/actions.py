@@ -19,6 +19,7 @@ from rftstudio.evaluations.models import Comparison
 from rftstudio.graders.toolbox import Toolbox, missing_tools
 from rftstudio.runs import queue
 from rftstudio.runs.jobs import Status
+from rftstudio.runs.judged import check_budget
 from rftstudio.runs.models import Run
 from rftstudio.tasksets.models import AnswerType, Split
 from rftstudio.tasksets.rows import version_items
@@ -32,7 +33,8 @@ MOST_SAMPLES = 4  # beyond that the spread between tasks decides, which more ans
 
 def default_settings(run: Run) -> dict[str, Any]:
     """Answers as the run's own validation sampled them; several an item where the items are few."""
-    taken = {"temperature": "eval_temperature", "max_completion_length": "max_completion_length"}
+    taken = {"temperature": "eval_temperature"}
+    taken |= {name: name for name in ("max_completion_length", "judge_tokens", "judge_cost")}
     given = {name: run.settings[source] for name, source in taken.items() if source in run.settings}
     n_items = run.taskset_version.counts.get(Split.TEST, 0)
     if n_items and given.get("temperature", 1.0) > 0:
@@ -56,6 +58,7 @@ def create_comparison(
     values = check_evaluation({**default_settings(run), **(settings or {})})
     items = _items(run)
     toolbox = _toolbox(run)
+    check_budget(toolbox, values)
     tuned = _tuned_adapter(run)
     directory: Path | None = None
     try:
@@ -156,4 +159,5 @@ def _job(comparison: Comparison, tuned: Adapter, toolbox: Toolbox) -> Job:
         adapters=(Adapter("base"), tuned),
         labels={"taskset": str(version), "grader": str(run.grader_version), "run": str(run)},
         lists=list_files(toolbox.lists),
+        judges=toolbox.endpoints(),
     )

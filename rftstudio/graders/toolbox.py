@@ -11,7 +11,7 @@ from rftstudio.engine.grading import Spec
 from rftstudio.engine.grading.judges.client import Patience
 from rftstudio.engine.grading.judges.judges import Judges
 from rftstudio.engine.grading.tools import Tools, using
-from rftstudio.graders.judges.grading import judge_errors, judges_with_keys
+from rftstudio.graders.judges.grading import job_judges, judge_errors, judges_with_keys
 from rftstudio.graders.lists.grading import Entries, list_errors, lists_of
 from rftstudio.graders.named import named_judges
 
@@ -33,6 +33,10 @@ class Toolbox:
         stored = spec.model_dump(mode="json", exclude_none=True) if isinstance(spec, Spec) else spec
         judges = dict.fromkeys(name for _, name in named_judges(stored))
         return cls(workspace, stored, lists_of(workspace, stored), tuple(judges))
+
+    def endpoints(self) -> tuple[dict[str, Any], ...]:
+        """The judges for `job.json`, without their keys."""
+        return tuple(endpoint.to_json() for endpoint in job_judges(self.workspace, self.spec))
 
     @contextmanager
     def lent(self, *, judges: bool = False) -> Iterator[Judges | None]:

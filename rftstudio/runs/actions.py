@@ -64,6 +64,7 @@ def launch_run(
         json_answers=taskset.answer_type == AnswerType.JSON,
         labels={"taskset": str(taskset_version), "grader": str(grader_version)},
         lists=list_files(toolbox.lists),
+        judges=toolbox.endpoints(),
     )
     with transaction.atomic():
         run = Run.objects.create(

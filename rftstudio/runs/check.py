@@ -20,6 +20,7 @@ from rftstudio.graders.toolbox import Toolbox, missing_tools
 from rftstudio.registry.model_files import read_model
 from rftstudio.registry.models import BaseModel
 from rftstudio.registry.tokens import too_long
+from rftstudio.runs.judged import check_budget
 from rftstudio.tasksets.models import Split, TaskSetVersion
 from rftstudio.tasksets.rows import version_items
 
@@ -63,6 +64,7 @@ def check_launch(
             )
     test = version_items(taskset_version, Split.TEST.value)
     _check_grader(grader_version, taskset_version, items[Split.TRAIN.value])
+    check_budget(_toolbox(grader_version), full)
     _check_model(base_model)
     _check_lengths(base_model, [*items["train"], *items["validation"], *test], full["max_completion_length"])
     _check_disk()

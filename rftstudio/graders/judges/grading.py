@@ -45,14 +45,19 @@ def endpoint_of(judge: JudgeEndpoint) -> Endpoint:
 
 
 def secrets_for(workspace: Workspace, endpoints: Iterable[Endpoint]) -> dict[str, str]:
-    """The keys that a job was promised, by variable. Of judges that are gone there is none, and the job says so."""
-    wanted = {endpoint.key_env: endpoint.name for endpoint in endpoints if endpoint.key_env}
-    judges = {judge.name: judge for judge in workspace.judges.filter(name__in=wanted.values())}
-    return {
-        variable: decrypt(judges[name].key_token)
-        for variable, name in wanted.items()
-        if name in judges and judges[name].has_key
-    }
+    """The keys that a job was promised, by variable. Of judges that are gone there is none, and the job says so.
+
+    Raises `SpecError` where a judge has moved since: its key must not go to the address that the job knows.
+    """
+    wanted = {endpoint.name: endpoint for endpoint in endpoints if endpoint.key_env}
+    found: dict[str, str] = {}
+    for judge in workspace.judges.filter(name__in=wanted).exclude(key_token=""):
+        endpoint = wanted[judge.name]
+        if judge.base_url != endpoint.base_url:
+            message = f"The judge “{judge.name}” has another address than when this was launched."
+            raise SpecError(message, fix="Launch it again.")
+        found[endpoint.key_env] = decrypt(judge.key_token)
+    return found
 
 
 def _named(workspace: Workspace, spec: Any) -> list[JudgeEndpoint]:

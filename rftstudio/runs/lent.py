@@ -1,0 +1,19 @@
+"""What a job needs of its workspace at the moment it starts, and what must stand in no file: the keys of its judges."""
+
+from rftstudio.accounts.access import workspace_of
+from rftstudio.engine.grading.judges.endpoint import read_endpoints
+from rftstudio.engine.job import read_job
+from rftstudio.graders.judges import embedded
+from rftstudio.graders.judges.grading import secrets_for
+from rftstudio.runs.jobs import EngineJob
+
+
+def lend(job: EngineJob) -> dict[str, str]:
+    """Variables for the job's process. Starts the embedded judge where the job asks it.
+
+    Raises `SpecError` where a judge has moved since the launch, `SystemFault` where a key cannot be read.
+    """
+    endpoints = read_endpoints(read_job(job.directory).judges)
+    if any(endpoint.weak for endpoint in endpoints):
+        embedded.ensure_running()
+    return secrets_for(workspace_of(job), endpoints)
