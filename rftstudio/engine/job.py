@@ -48,6 +48,8 @@ class Job:
     settings: flat, by name (`engine/training/presets.py` for training; `engine/inference/settings.py`).
     data: name of the split to its file in the directory.
     json_answers: answers are meant to be JSON (an unparsable one is then a sample_parse_error).
+    judges: endpoints as `JudgeEndpoint.to_json` writes them; their keys are in the variables that `key_env` names.
+    secrets: what an `endpoint` grader calls a secret, to the variable that holds it.
     """
 
     kind: Kind
@@ -60,6 +62,8 @@ class Job:
     json_answers: bool = False
     adapters: tuple[Adapter, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)  # names for people: task set, version
+    judges: tuple[dict[str, Any], ...] = ()
+    secrets: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -74,6 +78,8 @@ class Job:
             "json_answers": self.json_answers,
             "adapters": [{"name": adapter.name, "path": adapter.path} for adapter in self.adapters],
             "labels": self.labels,
+            "judges": list(self.judges),
+            "secrets": self.secrets,
         }
 
     @classmethod
@@ -92,6 +98,8 @@ class Job:
                 json_answers=row.get("json_answers", False),
                 adapters=tuple(Adapter(**adapter) for adapter in row.get("adapters", [])),
                 labels=row.get("labels", {}),
+                judges=tuple(row.get("judges", ())),
+                secrets=dict(row.get("secrets", {})),
             )
         except (KeyError, TypeError) as error:
             raise SpecError(f"job.json is not complete: {error}.", path="job.json", fix="Write it anew.") from error

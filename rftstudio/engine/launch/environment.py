@@ -13,6 +13,7 @@ KEPT = frozenset(
     {
         "HOME", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "SHELL", "SSL_CERT_DIR", "SSL_CERT_FILE",
         "TEMP", "TMP", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV", "XDG_CACHE_HOME", "REQUESTS_CA_BUNDLE",
+        "PRIVATE_ENDPOINTS",
     }
 )  # fmt: skip
 KEPT_PREFIXES = ("CUDA_", "HF_HOME", "HIP_", "KMP_", "LC_", "MKL_", "NCCL_", "NVIDIA_", "OMP_", "OPENBLAS_", "ROCR_")
