@@ -51,6 +51,8 @@ class Job:
     data: name of the split to its file in the directory.
     json_answers: answers are meant to be JSON (an unparsable one is then a sample_parse_error).
     lists: a word list's name in the grader to its file in the directory, {label: [other names]} as JSON.
+    judges: endpoints as `JudgeEndpoint.to_json` writes them; their keys are in the variables that `key_env` names.
+    secrets: what an `endpoint` grader calls a secret, to the variable that holds it.
     """
 
     kind: Kind
@@ -64,6 +66,8 @@ class Job:
     adapters: tuple[Adapter, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)  # names for people: task set, version
     lists: dict[str, str] = field(default_factory=dict)
+    judges: tuple[dict[str, Any], ...] = ()
+    secrets: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -79,6 +83,8 @@ class Job:
             "adapters": [{"name": adapter.name, "path": adapter.path} for adapter in self.adapters],
             "labels": self.labels,
             "lists": self.lists,
+            "judges": list(self.judges),
+            "secrets": self.secrets,
         }
 
     @classmethod
@@ -98,6 +104,8 @@ class Job:
                 adapters=tuple(Adapter(**adapter) for adapter in row.get("adapters", [])),
                 labels=row.get("labels", {}),
                 lists=row.get("lists", {}),
+                judges=tuple(row.get("judges", ())),
+                secrets=dict(row.get("secrets", {})),
             )
         except (KeyError, TypeError) as error:
             raise SpecError(f"job.json is not complete: {error}.", path="job.json", fix="Write it anew.") from error

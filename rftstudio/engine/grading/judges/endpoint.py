@@ -1,10 +1,12 @@
 """`JudgeEndpoint`: which chat server a judge is, and how it may be used. Keys are never written with it."""
 
+import json
 import math
 import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from rftstudio.engine.errors import SpecError
@@ -98,6 +100,17 @@ def read_endpoints(rows: Any, *, where: str = "judges") -> list[JudgeEndpoint]:
             raise SpecError(f"Two judges are called “{endpoint.name}”.", path=path, fix="Give each its own name.")
         seen.add(endpoint.name)
     return endpoints
+
+
+def read_judges(file: Path) -> list[JudgeEndpoint]:
+    """The judges of a JSON file, without their keys. Raises `SpecError` naming the file."""
+    try:
+        rows = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SpecError("There is no such file.", path=str(file), fix="Check the name.") from error
+    except (OSError, ValueError) as error:
+        raise SpecError(f"It cannot be read as JSON: {error}.", path=str(file), fix="Mend the file.") from error
+    return read_endpoints(rows, where=file.name)
 
 
 def with_keys(endpoints: Sequence[JudgeEndpoint], source: Mapping[str, str] | None = None) -> list[JudgeEndpoint]:
