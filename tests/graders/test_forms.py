@@ -142,7 +142,7 @@ WRONG = [
     ({"g-r1-key": "right desk"}, "multi", "g-r1-key", "cannot be used in a formula"),
     ({"g-r0-path": "code["}, "json_fields", "g-r0-path", "not a path"),
     ({"g-r1-path": "code"}, "json_fields", "g-r1-path", "there twice"),
-    ({"g-model": ""}, "judge", "model", "at least 1 character"),
+    ({"g-model": ""}, "judge", "model", "This is empty"),
     ({"g-instruction": ""}, "judge", "instruction", "asked nothing"),
     ({"g-choices": "yes"}, "judge", "choices", "too few"),
     ({"g-input": "Grade it."}, "score_model", "input", "not shown the answer"),

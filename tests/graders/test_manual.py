@@ -72,6 +72,48 @@ STATED = [
     ("ranking", {"credit": "linear", "ladder": [], "top_k": 10}, ["FBN1"], [("TGFBR2, FBN1, COL3A1", 0.9)]),
     ("set_match", {"measure": "recall"}, ["fever", "cough", "rash"], [("Cough, fever, headache, nausea", 2 / 3)]),
     ("set_match", {"measure": "f1"}, ["fever", "cough", "rash"], [("Cough, fever, headache, nausea", 4 / 7)]),
+    (
+        "number",
+        {"unit": "mg/g", "tolerance": 0, "band": 0},
+        12.5,
+        [("12.5 g/kg", 1), ("1.25 %", 1), ("12 tablets", 0), ("5 mL", 0)],
+    ),
+    ("number", {"unit": "°C", "tolerance": 0, "band": 0}, 37, [("98.6 °F", 1)]),
+    ("regex", {}, "B", [("A is wrong, so … Answer: B", 1), ("Answer: C, no, Answer: B", 1), ("It is B", 0)]),
+    (
+        "keywords",
+        {},
+        None,
+        [
+            ("Give aspirin and do an ECG.", 1),
+            ("Give aspirin.", 0.5),
+            ("Give aspirin, do an ECG, give ibuprofen.", 0.5),
+            ("Give aspirin and do an ECG. No ibuprofen.", 1),
+        ],
+    ),
+    # What the page admits to.
+    (
+        "keywords",
+        {"required": ["fever"]},
+        None,
+        [
+            ("No drug has helped against the fever", 0),
+            ("Fever is not what I would expect", 1),
+            ("possible fever", 1),
+            ("had a fever last year", 1),
+            ("no cough, rash or fever", 0),
+        ],
+    ),
+    (
+        "format",
+        {},
+        None,
+        [
+            ("Rest in bed and drink plenty of water.", 1),
+            ("Sure, here is my advice: rest in bed.", 0.75),
+            ("Sure, here is my advice: **rest** in bed and drink plenty of water and", 0),
+        ],
+    ),
 ]
 
 

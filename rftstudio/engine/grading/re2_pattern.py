@@ -16,7 +16,7 @@ from rftstudio.engine.grading.failure import FieldError, NoScore
 MAX_LENGTH = 4000
 # Bytes for the compiled pattern: small enough that a text of a megabyte is read in seconds.
 MAX_MEMORY = 1 << 20
-MAX_SECONDS = 2.0
+MAX_SECONDS = 1.0
 
 # What other engines have and RE2 has not: how it looks, and what to write in its place.
 _ELSEWHERE = (

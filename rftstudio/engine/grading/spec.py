@@ -176,12 +176,30 @@ def _spec_errors(data: Any, failure: ValidationError) -> list[SpecError]:
                 least = int(context.get("min_length", 1))
                 message = "This is empty." if not context.get("actual_length") else "This is too few."
                 fix = f"Add at least {'one' if least == 1 else least}."
-            case "finite_number" | "float_parsing" | "float_type" | "int_parsing" | "int_type" | "int_from_float":
+            case "string_too_short":
+                message, fix = "This is empty.", "Fill it in."
+            case "too_long" | "string_too_long":
+                message, fix = message.replace("should have", "must have") + ".", "Make it shorter."
+            case "bool_parsing" | "bool_type":
+                message, fix = "This must be true or false.", "Write it without quotation marks."
+            case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
+                message, fix = message.replace("Input should", "This should") + ".", _within(context)
+            case "int_from_float" | "int_parsing_size":
+                message, fix = "This must be a whole number.", "Leave out the digits after the point."
+            case "finite_number" | "float_parsing" | "float_type" | "int_parsing" | "int_type":
                 message, fix = "This must be a number.", "Write it without a unit."
             case _:
                 message, fix = message.replace("Input should", "This should") + ".", "Correct the value."
         errors.append(SpecError(message, path=path, fix=fix))
     return errors
+
+
+def _within(context: Mapping[str, Any]) -> str:
+    """What to write in place of a number out of its bounds."""
+    for bound, words in (("ge", "at least"), ("gt", "more than"), ("le", "at most"), ("lt", "less than")):
+        if bound in context:
+            return f"Use a number of {words} {context[bound]:g}."
+    return "Use a number within the bounds."
 
 
 def _path(data: Any, location: tuple[str | int, ...]) -> list[str | int]:

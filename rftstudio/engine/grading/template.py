@@ -54,6 +54,9 @@ class Variable:
         elif self.name == "output_json":
             value = sample.output_json
             if value is None and sample.output_text.strip() != "null":
+                if sample.truncated:
+                    message = "The answer was cut off at the length limit, so it is no whole JSON."
+                    raise NoScore("truncated_observation_error", message)
                 raise NoScore("sample_parse_error", "The answer is not valid JSON.")
         else:
             value = sample.output_tools if self.name == "output_tools" else sample.choices

@@ -16,8 +16,8 @@ class FormatForm(InputForm):
     language = ChoiceField(
         label="Language",
         choices=[("", "any"), *LANGUAGES.items()],
-        help_text="Told by the words of the answer. A name, a code or three words are too short to tell; the check then "
-        "does not count.",
+        help_text="Told by the words of the answer. A name, a code or three words are too short to tell; the check "
+        "then does not count.",
     )
     no_preamble = FlagField(label="No preamble", help_text="Does not begin with “Sure, here is …” and the like.")
     ends_properly = FlagField(
