@@ -1,6 +1,7 @@
 """The only entrance: `grade` one sample, or `grade_many`. Used alike by playground, readiness, training, evaluation.
 
-A failure of any sort is a `Grade` without a score; these functions raise nothing of their own.
+A failure of any sort is a `Grade` without a score. The only thing raised is `GraderFault`, by `grade_many`, where a
+Python grader marks the same answer differently among others and by itself.
 """
 
 from collections.abc import Iterable
@@ -8,6 +9,7 @@ from time import perf_counter
 
 from rftstudio.engine.grading.failure import NoScore
 from rftstudio.engine.grading.kind import Spec, Verdict
+from rftstudio.engine.grading.python import graded_ahead
 from rftstudio.engine.types import Grade, GradeError, Item, Sample
 
 
@@ -17,8 +19,10 @@ def grade(spec: Spec, item: Item, sample: Sample) -> Grade:
 
 
 def grade_many(spec: Spec, pairs: Iterable[tuple[Item, Sample]]) -> list[Grade]:
-    """Grade many, in order, one `Grade` for each pair."""
-    return [grade_part(spec, item, sample) for item, sample in pairs]
+    """Grade many, in order, one `Grade` for each pair. Raises `GraderFault`."""
+    listed = list(pairs)
+    with graded_ahead(spec, listed):
+        return [grade_part(spec, item, sample) for item, sample in listed]
 
 
 def recompute(spec: Spec, grade: Grade) -> float | None:

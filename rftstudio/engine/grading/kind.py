@@ -52,6 +52,7 @@ class Spec(BaseModel):
 
     title: ClassVar[str]  # the kind's name for a person
     summary: ClassVar[str]  # one sentence on when to use it
+    waits: ClassVar[bool] = False  # whether grading waits for another process or machine, so that threads help
 
     type: str
     name: str = Field(default="", max_length=200, title="Name", description="Shown with the score; free to choose.")

@@ -18,6 +18,7 @@ from rftstudio.engine.grading.kind import Spec
 from rftstudio.engine.grading.multi import Multi
 from rftstudio.engine.grading.number import Number
 from rftstudio.engine.grading.path import format_path
+from rftstudio.engine.grading.python import Python
 from rftstudio.engine.grading.ranking import Ranking
 from rftstudio.engine.grading.rubric import Rubric
 from rftstudio.engine.grading.set_match import SetMatch
@@ -25,7 +26,7 @@ from rftstudio.engine.grading.string_check import StringCheck
 from rftstudio.engine.grading.text_similarity import TextSimilarity
 
 AnySpec = Annotated[
-    StringCheck | TextSimilarity | ExactChoice | Number | Ranking | SetMatch | JsonFields | Multi | Rubric,
+    StringCheck | TextSimilarity | ExactChoice | Number | Ranking | SetMatch | JsonFields | Multi | Rubric | Python,
     Field(discriminator="type"),
 ]
 

@@ -30,12 +30,14 @@ from rftstudio.engine.grading.sandbox.limits import Limits
 CORE = ("math", "re", "json", "string", "collections", "traceback", "linecache", "encodings.idna")
 FIXED = (
     *CORE, "_strptime", "array", "ast", "base64", "binascii", "bisect", "calendar", "cmath", "collections.abc", "copy",
-    "csv", "dataclasses", "datetime", "decimal", "difflib", "encodings.ascii", "encodings.latin_1", "enum",
+    "csv", "ctypes", "dataclasses", "datetime", "decimal", "difflib", "encodings.ascii", "encodings.latin_1", "enum",
     "fractions", "functools", "hashlib", "heapq", "html", "html.parser", "io", "ipaddress", "itertools", "locale",
-    "numbers", "operator", "pprint", "random", "statistics", "struct", "textwrap", "time", "types", "typing",
-    "unicodedata", "urllib.parse", "uuid", "xml.etree.ElementTree", "zlib",
+    "mmap", "numbers", "operator", "pprint", "random", "resource", "socket", "statistics", "struct", "subprocess",
+    "tempfile", "textwrap", "threading", "time", "types", "typing", "unicodedata", "urllib.parse", "uuid",
+    "xml.etree.ElementTree", "zlib",
 )  # fmt: skip
 _TIDY_FILES = 64
+IDLE_SECONDS = 600  # a jail that nobody needs ends by itself; the parent makes another when it does
 
 
 class _AllowedPackages:
@@ -94,7 +96,10 @@ class Zygote:
         gc.collect()
         gc.freeze()
         while True:
-            ready, _, _ = select.select([self.control, self.woken], [], [])
+            ready, _, _ = select.select([self.control, self.woken], [], [], IDLE_SECONDS)
+            if not ready:
+                self._end_worker()
+                os._exit(0)
             if self.woken in ready:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self.woken, 4096)
