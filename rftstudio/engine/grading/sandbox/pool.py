@@ -146,7 +146,10 @@ class Pool:
         raise AssertionError("unreachable")
 
     def _borrow(self, program: Program, *, new: bool) -> Slot:
-        """A slot, with this grader in it where there is one. Waits while all are lent out. Raises `Unavailable`."""
+        """A slot, with this grader in it where there is one. Waits while all are lent out. Raises `Unavailable`.
+
+        Never one in which another grader's packages are loaded: they cost memory and make every fork slower.
+        """
         with self._changed:
             while not self._idle and self._out >= self.size:
                 self._changed.wait()
@@ -154,12 +157,12 @@ class Pool:
                 raise Unavailable("The graders' jails have been closed.")
             self._out += 1
             if self._idle and not new:
-                same = (slot for slot in self._idle if slot.program == program.key)
-                enough = len(self._idle) + self._out > self.size
-                slot = next(same, self._idle[0] if enough else None)
-                if slot is not None:
-                    self._idle.remove(slot)
-                    return slot
+                fitting = [slot for slot in self._idle if slot.packages == program.packages]
+                fitting.sort(key=lambda slot: slot.program != program.key)
+                full = len(self._idle) + self._out > self.size
+                if fitting and (full or fitting[0].program == program.key):
+                    self._idle.remove(fitting[0])
+                    return fitting[0]
             spare = self._idle.pop(0) if len(self._idle) + self._out > self.size else None
         if spare is not None:
             spare.close()

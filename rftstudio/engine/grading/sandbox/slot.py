@@ -80,6 +80,7 @@ class Slot:
     def _start(self, config: dict[str, Any], limits: Limits) -> None:
         self.limits = limits
         self.program = ""  # key of the grader inside
+        self.packages: frozenset[str] | None = None  # loaded for it, None before the first
         self._pending = False  # a worker was asked for and not announced yet
         control_read, self._control = os.pipe()
         self._status, status_write = os.pipe()
@@ -93,7 +94,7 @@ class Slot:
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=None if os.environ.get("DBG") else subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
                 pass_fds=tuple(theirs.values()),
             )
         except OSError as error:
@@ -119,7 +120,7 @@ class Slot:
             self._await_worker()
         imports = list(program.imports)
         self._command({"load": program.code, "imports": imports, "limits": self.limits.to_json()})
-        self.program = program.key
+        self.program, self.packages = program.key, program.packages
         self._await_worker(START_SECONDS)
 
     def run(self, pairs: Sequence[tuple[Any, Any]], seconds: float) -> list[Outcome]:

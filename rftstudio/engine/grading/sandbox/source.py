@@ -35,13 +35,16 @@ _NOT_AHEAD = frozenset({"antigravity", "this", "idlelib", "turtle", "turtledemo"
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A grader ready to run. code: compiled, as text. imports: modules to load ahead. shares: whether answers may be
-    graded in one process, a batch at a time. key: which program it is.
+    """A grader ready to run. key: which program it is. code: compiled, as text. imports: modules to load ahead.
+
+    packages: those of them beyond the standard library. shares: whether answers may be graded in one process, a batch
+    at a time.
     """
 
     key: str
     code: str
     imports: tuple[str, ...]
+    packages: frozenset[str]
     shares: bool
 
 
@@ -66,7 +69,10 @@ def read_program(text: str) -> Program:
         raise SpecError(f"The source cannot be read: {why}.", path="source", fix="Write it more simply.") from None
     _check_grade(tree)
     packed = base64.b64encode(marshal.dumps(code)).decode("ascii")
-    return Program(text, packed, _imports(tree), not _names(tree) & _NEVER_SHARED and not _reaches_inside(tree))
+    imports = _imports(tree)
+    packages = frozenset(name.split(".")[0] for name in imports) & frozenset(PACKAGES)
+    shares = not _names(tree) & _NEVER_SHARED and not _reaches_inside(tree)
+    return Program(text, packed, imports, packages, shares)
 
 
 def _syntax_message(error: SyntaxError) -> str:
