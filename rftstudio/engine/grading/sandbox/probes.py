@@ -4,7 +4,7 @@ Each is a branch of one grader: 1.0 means that it got through. What ends the pro
 list of attacks is in the tests; these are those that a machine's own settings decide.
 """
 
-SOURCE = '''
+SOURCE = """
 import ctypes, json, mmap, os, resource, socket, subprocess, threading
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -69,7 +69,7 @@ def grade(sample, item):
         return float(globals()[sample](item))
     except Exception:
         return 0.0
-'''
+"""
 
 BENIGN = "works"
 ATTACKS = (

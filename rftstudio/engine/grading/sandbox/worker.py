@@ -90,4 +90,3 @@ def _failed(error: BaseException, started: float) -> list[Any]:
         text = "(its message could not be read)"
     name = type(error).__name__[:100]
     return [None, round(time.perf_counter() - started, 6), kind, name, text, line]
-

@@ -194,4 +194,3 @@ class Zygote:
             write_all(self.status, encode(message))
         except BrokenPipeError:
             os._exit(0)
-

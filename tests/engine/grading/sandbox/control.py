@@ -17,8 +17,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[4]))
 
-from tests.engine.grading.sandbox.attacks import ATTACKS, Attack  # noqa: E402
-from tests.engine.grading.sandbox.world import World  # noqa: E402
+from tests.engine.grading.sandbox.attacks import ATTACKS, Attack
+from tests.engine.grading.sandbox.world import World
 
 PATIENCE = 0.3
 SLOW = 10.0  # for attacks that are to come to their end

@@ -39,7 +39,9 @@ def open_the_way(paths: list[Path]) -> None:
         _check(_libc.mount(b"none", os.fsencode(str(folder)), b"tmpfs", ctypes.c_ulong(6), b"mode=755,size=1m"))
     for path, place in held.items():
         path.mkdir(parents=True, exist_ok=True)
-        _check(_libc.mount(f"/proc/self/fd/{place}".encode(), os.fsencode(path), None, ctypes.c_ulong(4096 | 16384), None))
+        _check(
+            _libc.mount(f"/proc/self/fd/{place}".encode(), os.fsencode(path), None, ctypes.c_ulong(4096 | 16384), None)
+        )
         os.close(place)
 
 
