@@ -1,7 +1,8 @@
 """The only entrance: `grade` one sample, or `grade_many`. Used alike by playground, readiness, training, evaluation.
 
-A failure of any sort is a `Grade` without a score; these functions raise nothing of their own. Where a grader waits
-for something else (`Spec.waits`), `grade_many` grades many answers at once, in threads that share the context.
+A failure of any sort is a `Grade` without a score. Where a grader waits for something else (`Spec.waits`), `grade_many`
+grades many answers at once, in threads that share the context. The only thing raised is `GraderFault`, by `grade_many`,
+where a Python grader marks the same answer differently among others and by itself.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -12,6 +13,7 @@ from time import perf_counter
 
 from rftstudio.engine.grading.failure import NoScore
 from rftstudio.engine.grading.kind import Spec, Verdict
+from rftstudio.engine.grading.python import graded_ahead
 from rftstudio.engine.grading.tools import tools
 from rftstudio.engine.types import Grade, GradeError, Item, Sample
 
@@ -28,10 +30,12 @@ def grade(spec: Spec, item: Item, sample: Sample) -> Grade:
 
 
 def grade_many(spec: Spec, pairs: Iterable[tuple[Item, Sample]]) -> list[Grade]:
-    """Grade many, in order, one `Grade` for each pair."""
+    """Grade many, in order, one `Grade` for each pair. Raises `GraderFault`."""
     if not spec.waits_somewhere():
         return [grade_part(spec, item, sample) for item, sample in pairs]
-    return grade_cases([(spec, item, sample) for item, sample in pairs])
+    listed = list(pairs)
+    with graded_ahead(spec, listed):
+        return grade_cases([(spec, item, sample) for item, sample in listed])
 
 
 def grade_cases(cases: Sequence[Case]) -> list[Grade]:

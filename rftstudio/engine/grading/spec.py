@@ -25,6 +25,7 @@ from rftstudio.engine.grading.multi import Multi
 from rftstudio.engine.grading.number import Number
 from rftstudio.engine.grading.pairwise import Pairwise
 from rftstudio.engine.grading.path import format_path
+from rftstudio.engine.grading.python import Python
 from rftstudio.engine.grading.ranking import Ranking
 from rftstudio.engine.grading.regex import Regex
 from rftstudio.engine.grading.rubric import Rubric
@@ -50,7 +51,8 @@ AnySpec = Annotated[
     | Endpoint
     | Regex
     | Keywords
-    | Format,
+    | Format
+    | Python,
     Field(discriminator="type"),
 ]
 
