@@ -76,3 +76,15 @@ class GraderVersion(models.Model):
     @property
     def short_hash(self) -> str:
         return self.content_hash[:10]
+
+
+from rftstudio.graders.evidence import (  # noqa: E402 F401 Django looks for a room's models here
+    CalibrationCase,
+    CalibrationScore,
+    CalibrationSet,
+    KeptAnswer,
+    KeptGrade,
+    Marking,
+    RedTeam,
+    RegressionCase,
+)
