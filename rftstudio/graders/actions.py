@@ -69,7 +69,7 @@ def publish_grader(*, grader: Grader, by: User | None, note: str = "") -> Grader
 
 
 def publish_tested(*, grader: Grader, by: User | None, note: str = "", anyway: bool = False) -> GraderVersion:
-    """`publish_grader` after a red-team. Raises `NotProven` where the draft pays what it should not, unless `anyway`."""
+    """`publish_grader` after a red-team. Raises `NotProven` where it pays what it should not, unless `anyway`."""
     check_spec(grader.taskset, grader.spec)
     latest = grader.latest_version
     if not anyway and (latest is None or latest.content_hash != grader.content_hash):

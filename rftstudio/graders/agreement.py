@@ -275,7 +275,9 @@ def require_agreement(version: GraderVersion) -> None:
             got = f"version {version.number} reaches {found.spearman.value:.2f} on {found.n}"
         else:
             continue
-        raise _refusal(asked, version, f"This task set asks for a Spearman correlation with experts of {wanted}; {got}.")
+        raise _refusal(
+            asked, version, f"This task set asks for a Spearman correlation with experts of {wanted}; {got}."
+        )
 
 
 def _refusal(asked: CalibrationSet, version: GraderVersion, message: str) -> NotProven:

@@ -47,11 +47,13 @@ def add_made(*, calibration_set: CalibrationSet, source: str, limit: int) -> int
 
 
 def add_answers(*, calibration_set: CalibrationSet, answers: Iterable[KeptAnswer]) -> int:
-    """Add kept answers; those that are there already stay once. How many are new. Raises `SpecError` when it is full."""
+    """Add kept answers, each once. How many are new. Raises `SpecError` when it is full."""
     there = set(calibration_set.cases.values_list("answer_id", flat=True))
     new = list({answer.pk: answer for answer in answers if answer.pk not in there}.values())
     if len(there) + len(new) > MAX_CASES:
-        raise SpecError(f"A set holds at most {MAX_CASES} answers.", fix="Nobody scores more than that. Make a new set.")
+        raise SpecError(
+            f"A set holds at most {MAX_CASES} answers.", fix="Nobody scores more than that. Make a new set."
+        )
     CalibrationCase.objects.bulk_create(
         [CalibrationCase(calibration_set=calibration_set, answer=answer) for answer in new], ignore_conflicts=True
     )
@@ -74,7 +76,9 @@ def default_set(*, taskset: TaskSet, by: User | None) -> CalibrationSet:
 def score_case(*, case: CalibrationCase, by: User, score: float, note: str = "") -> CalibrationScore:
     """One expert's score; a second one replaces the first. Raises `SpecError`."""
     if score not in FIVE:
-        raise SpecError(f"{score:g} is not one of the five scores.", path="score", fix="Choose 0, 0.25, 0.5, 0.75 or 1.")
+        raise SpecError(
+            f"{score:g} is not one of the five scores.", path="score", fix="Choose 0, 0.25, 0.5, 0.75 or 1."
+        )
     if len(note) > MAX_NOTE:
         raise SpecError(f"The note has more than {MAX_NOTE} characters.", path="note", fix="Shorten it.")
     check_text(note, path="note")

@@ -1,4 +1,4 @@
-"""Answers that are kept as evidence, and where they come from: typed, made from the items, or handed down by rooms above.
+"""Answers that are kept as evidence: typed, made from the items, or handed down by rooms above.
 
 Verbs that return what they kept. An answer is kept once a task set, however often it is sent.
 """
@@ -21,9 +21,7 @@ MAX_ANSWER = 100_000  # characters
 _LABELS_FROM = 300  # items that are looked through for all answers there are
 
 
-def keep_answer(
-    *, taskset: TaskSet, item: Item, text: str, source: str = Source.TYPED, origin: str = ""
-) -> KeptAnswer:
+def keep_answer(*, taskset: TaskSet, item: Item, text: str, source: str = Source.TYPED, origin: str = "") -> KeptAnswer:
     """The answer, kept now or before. Raises `SpecError` for one that cannot be stored."""
     if len(text) > MAX_ANSWER:
         raise SpecError(f"The answer has more than {MAX_ANSWER:,} characters.", path="text", fix="Use a shorter one.")
@@ -43,7 +41,9 @@ def item_of(taskset: TaskSet, key: str) -> Item:
     """The live item of that name. Raises `SpecError`."""
     row = taskset.items.live().filter(key=key.strip()).first()
     if row is None:
-        raise SpecError(f"There is no item “{key.strip()[:64]}”.", path="item", fix="Choose one of the task set’s items.")
+        raise SpecError(
+            f"There is no item “{key.strip()[:64]}”.", path="item", fix="Choose one of the task set’s items."
+        )
     return draft_item(taskset, row)
 
 

@@ -93,9 +93,7 @@ def red_team(*, subject: Subject, by: User | None) -> RedTeam:
         "n_items": 0,
     }
     targets(subject.grader.taskset, 1)  # refuses before anything is written
-    row, _ = RedTeam.objects.update_or_create(
-        grader=subject.grader, content_hash=subject.content_hash, defaults=fresh
-    )
+    row, _ = RedTeam.objects.update_or_create(grader=subject.grader, content_hash=subject.content_hash, defaults=fresh)
     if subject.asks:
         row.submit()
     else:
@@ -122,9 +120,7 @@ def do_red_team(*, pk: int) -> RedTeam | None:
             shots += [_cut(shot.to_json()) for shot in found.shots]
             tokens, seconds = tokens + found.tokens, seconds + found.seconds
             row.step(done=done)
-        row.step(
-            status=RedTeam.Status.DONE, shots=shots, n_items=len(tried), tokens=tokens, seconds=round(seconds, 3)
-        )
+        row.step(status=RedTeam.Status.DONE, shots=shots, n_items=len(tried), tokens=tokens, seconds=round(seconds, 3))
     except Superseded:
         return None
     except SpecError as error:
@@ -152,7 +148,9 @@ def require_red_team(*, grader: Grader, subject: Subject, by: User | None) -> Re
         worst = paid[0].worst
         answer = " ".join(worst["text"].split())[:80] or "nothing at all"
         more = f", and {len(paid) - 1} more" if len(paid) > 1 else ""
-        first = f"It pays “{answer}” with {worst['score']:.2f} on {worst['item_id']} ({paid[0].kind.title.lower()}{more})."
+        first = (
+            f"It pays “{answer}” with {worst['score']:.2f} on {worst['item_id']} ({paid[0].kind.title.lower()}{more})."
+        )
         raise _refusal(grader, first)
     return row
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from rftstudio.graders.views import builder, listing, versions
+from rftstudio.graders.views import builder, calibrate, cases, check, listing, objection, scoring, versions
 
 app_name = "graders"
 urlpatterns = [
@@ -19,4 +19,16 @@ urlpatterns = [
     path("graders/<int:pk>/publish/", versions.publish, name="publish"),
     path("graders/<int:pk>/versions/", versions.version_list, name="versions"),
     path("graders/<int:pk>/versions/<int:number>/", versions.version, name="version"),
+    path("graders/<int:pk>/check/", check.check, name="check"),
+    path("graders/<int:pk>/wrong/", objection.wrong, name="wrong"),
+    path("graders/<int:pk>/cases/", cases.case_list, name="cases"),
+    path("regression-cases/<int:pk>/change/", cases.change, name="case_change"),
+    path("regression-cases/<int:pk>/retire/", cases.retire, name="case_retire"),
+    path("graders/<int:pk>/calibration/", calibrate.sets, name="calibrate"),
+    path("graders/<int:pk>/calibration/<int:set_pk>/", calibrate.result, name="calibration"),
+    path("graders/<int:pk>/calibration/<int:set_pk>/mark/", calibrate.mark, name="calibration_mark"),
+    path("graders/<int:pk>/calibration/<int:set_pk>/add/", calibrate.add, name="calibration_add"),
+    path("graders/<int:pk>/calibration/<int:set_pk>/require/", calibrate.require, name="calibration_require"),
+    path("graders/<int:pk>/calibration/<int:set_pk>/score/", scoring.score, name="score"),
+    path("graders/<int:pk>/calibration-cases/<int:case_pk>/remove/", calibrate.remove, name="calibration_remove"),
 ]

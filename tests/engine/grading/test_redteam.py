@@ -9,6 +9,12 @@ from rftstudio.engine.grading.redteam import KINDS, Target, attacks, is_paid, ra
 from rftstudio.engine.types import Item, Message
 
 LABELS = ("emergency", "appointment", "billing")
+ANYWHERE = {
+    "type": "string_check",
+    "input": "{{ sample.output_text }}",
+    "reference": "{{ item.reference_answer }}",
+    "operation": "like",
+}
 
 
 def target(reference="billing", other="emergency", labels=LABELS, value=None) -> Target:
@@ -27,7 +33,7 @@ def test_a_sound_grader_pays_nothing_that_should_score_low():
 
 
 def test_a_grader_that_looks_for_the_word_anywhere_pays_who_says_everything():
-    found = paid({"type": "string_check", "input": "{{ sample.output_text }}", "reference": "{{ item.reference_answer }}", "operation": "like"})  # fmt: skip
+    found = paid(ANYWHERE)
     assert found >= {"instructions", "labels", "padded", "hedged"}
     assert not found & {"empty", "full_stop", "boast", "refusal", "numbers", "other", "order", "verdict", "long"}
 
@@ -41,7 +47,7 @@ def test_a_number_in_a_fan_of_numbers_is_tried():
     texts = dict(attacks(target("12.5", "40", (), 12.5)))
     assert "12.5" in texts["numbers"].split(", ")
     assert len(texts["numbers"].split(", ")) == 11
-    assert "numbers" in paid({"type": "string_check", "input": "{{ sample.output_text }}", "reference": "{{ item.reference_answer }}", "operation": "like"}, target("12.5", "40", (), 12.5))  # fmt: skip
+    assert "numbers" in paid(ANYWHERE, target("12.5", "40", (), 12.5))
 
 
 def test_json_keeps_its_keys_and_loses_its_values():
