@@ -90,10 +90,12 @@ def made_answers(taskset: TaskSet, source: str, limit: int) -> Iterator[dict[str
 def _attacks(taskset: TaskSet, limit: int) -> Iterator[dict[str, Any]]:
     """One attack an item, each kind in its turn, so that no expert scores the same joke five times."""
     found = targets(taskset, limit)
-    order = list(KINDS)
+    texts = [dict(attacks(target)) for target in found]
+    order = [kind for kind in KINDS if any(kind in each for each in texts)]
     for place in range(limit):
-        target = found[place % len(found)]
-        texts = dict(attacks(target))
+        # A second round through the kinds meets each item with another kind than the first did.
+        at = (place + place // max(len(order), len(found))) % len(found)
         kind = order[place % len(order)]
-        if texts.get(kind):
-            yield {"item": target.item, "text": texts[kind], "source": Source.ATTACK, "origin": KINDS[kind].title}
+        if kind in texts[at]:
+            answer = {"item": found[at].item, "text": texts[at][kind]}
+            yield answer | {"source": Source.ATTACK, "origin": KINDS[kind].title}

@@ -86,7 +86,9 @@ class Cost:
 
     @property
     def sentence(self) -> str:
-        words = f"It asks somebody else: at most {self.calls:,} calls for {self.answers:,} answers"
+        calls = "1 call" if self.calls == 1 else f"{self.calls:,} calls"
+        answers = "1 answer" if self.answers == 1 else f"{self.answers:,} answers"
+        words = f"It asks somebody else: at most {calls} for {answers}"
         if self.tokens is None:
             return f"{words}."
         basis = "measured on answers marked before" if self.measured else "a rough guess before the first ones"
