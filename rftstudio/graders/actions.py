@@ -12,7 +12,7 @@ from rftstudio.graders.cases import require_cases
 from rftstudio.graders.checking import check_spec, require_references
 from rftstudio.graders.content import content_hash
 from rftstudio.graders.marking import draft_of
-from rftstudio.graders.models import Grader, GraderVersion
+from rftstudio.graders.models import Grader, GraderVersion, WordListVersion
 from rftstudio.graders.redteam import require_red_team
 from rftstudio.graders.starts import default_spec
 from rftstudio.tasksets.models import TaskSet
@@ -50,7 +50,7 @@ def publish_grader(*, grader: Grader, by: User | None, note: str = "") -> Grader
     spec = check_spec(grader.taskset, grader.spec)
     require_references(grader.taskset, spec)
     require_cases(grader=grader, subject=draft_of(grader))
-    frozen = stored(spec)
+    frozen = WordListVersion.objects.pin(stored(spec), grader.taskset.workspace_id)
     kept_note = "".join(letter for letter in note if letter.isprintable()).strip()[:300]
     digest = content_hash(frozen)
     for _ in range(5):

@@ -113,7 +113,8 @@ class RedTeam(Errand):
     shots = models.JSONField(default=list)
     n_items = models.PositiveIntegerField(default=0)
     tokens = models.PositiveIntegerField(default=0)
-    seconds = models.FloatField(default=0)
+    seconds = models.FloatField(default=0)  # summed over grades
+    cost = models.FloatField(default=0)  # money, at the judges' prices
 
     task = "graders.red_team"
     workspace_path: ClassVar[str] = "grader__taskset__workspace"

@@ -5,22 +5,24 @@ asked for them; what can be worked out in a moment is worked out anew.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
 from rftstudio.accounts.models import User
-from rftstudio.engine.errors import SpecError
+from rftstudio.engine.errors import EngineError, SpecError
 from rftstudio.engine.grading import Spec, grade_many, parse_spec
+from rftstudio.engine.grading.judges.judges import Judges
 from rftstudio.engine.types import Grade, Item, Sample
 from rftstudio.graders.evidence import KeptAnswer, KeptGrade, Marking, kept
 from rftstudio.graders.models import Grader, GraderVersion
+from rftstudio.graders.toolbox import Toolbox
 from rftstudio.lib.errand import Superseded
 from rftstudio.tasksets.models import TaskSet
 
-ASKING = frozenset({"score_model", "label_model", "pairwise", "endpoint"})  # kinds that wait for somebody else's answer
-JUDGED = ASKING - {"endpoint"}
+JUDGED = frozenset({"judge", "score_model", "label_model", "pairwise"})
+ASKING = JUDGED | {"endpoint"}  # kinds whose every answer is a call to somebody else
 BATCH = 32
 WORKER_SECONDS = 480.0  # a worker's task is ended at ten minutes
 PAGE_SECONDS = 4.0
@@ -51,7 +53,7 @@ class Subject:
 
 def draft_of(grader: Grader) -> Subject:
     """Raises `SpecError` where the stored draft is of a kind that is gone."""
-    return Subject(grader, parse_spec(grader.spec), grader.content_hash)
+    return Subject(grader, parse_spec(grader.pinned_spec), grader.content_hash)
 
 
 def version_of(version: GraderVersion) -> Subject:
@@ -77,12 +79,16 @@ def _types(spec: Spec) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Cost:
-    """What marking some answers takes, said before it is done. tokens: None where no model is asked."""
+    """What marking some answers takes, said before it is done.
+
+    tokens: None where no model is asked. money: None where no price is set.
+    """
 
     answers: int
     calls: int
     tokens: int | None
     measured: bool
+    money: float | None = None
 
     @property
     def sentence(self) -> str:
@@ -92,7 +98,8 @@ class Cost:
         if self.tokens is None:
             return f"{words}."
         basis = "measured on answers marked before" if self.measured else "a rough guess before the first ones"
-        return f"{words}, about {self.tokens:,} tokens ({basis})."
+        money = "" if self.money is None else f", {self.money:.4f} at the prices set"
+        return f"{words}, about {self.tokens:,} tokens ({basis}){money}."
 
 
 def cost_of(subject: Subject, answers: int) -> Cost | None:
@@ -104,19 +111,30 @@ def cost_of(subject: Subject, answers: int) -> Cost | None:
     of_this = KeptGrade.objects.filter(content_hash=subject.content_hash).values_list("grade__tokens", flat=True)[:200]
     spent = [int(each) for each in of_this if each]
     each = sum(spent) / len(spent) if spent else TOKENS_A_CALL * subject.asks
-    return Cost(answers, calls, round(each * answers) if judged else None, bool(spent))
+    if not judged:
+        return Cost(answers, calls, None, bool(spent))
+    tokens = round(each * answers)
+    return Cost(answers, calls, tokens, bool(spent), _money(subject, tokens))
+
+
+def _money(subject: Subject, tokens: int) -> float | None:
+    """At the dearest of the judges' prices for what is read, which is nearly all of it."""
+    workspace = subject.grader.taskset.workspace
+    names = Toolbox.of(workspace, subject.spec).judges
+    prices = workspace.judges.filter(name__in=names).exclude(price_in=None).values_list("price_in", flat=True)
+    return max(prices) * tokens / 1e6 if prices else None
 
 
 def mark(taskset: TaskSet, spec: Spec, pairs: Sequence[tuple[Item, Sample]]) -> list[Grade]:
-    """Grade with what the task set's graders may call upon."""
+    """Grade with the workspace's word lists, and its judges where the grader asks them. Raises `SystemFault`."""
     with equipped(taskset, spec):
         return grade_many(spec, pairs)
 
 
-@contextmanager
-def equipped(taskset: TaskSet, spec: Spec) -> Iterator[None]:
-    """Inside, graders find what they need besides the answer. The one place of this room that would set it."""
-    yield
+def equipped(taskset: TaskSet, spec: Spec) -> AbstractContextManager[Judges | None]:
+    """Inside, a grader may call upon what it names, judges included: only where somebody has agreed to the cost."""
+    toolbox = Toolbox.of(taskset.workspace, spec)
+    return toolbox.lent(judges=bool(toolbox.judges))
 
 
 def grades_of(subject: Subject, answers: Sequence[KeptAnswer]) -> dict[int, Grade]:
@@ -173,7 +191,7 @@ def do_marking(*, pk: int) -> Marking | None:
         marking.step(status=Marking.Status.DONE)
     except Superseded:
         return None
-    except SpecError as error:
+    except EngineError as error:
         marking.fail(str(error))
     return marking
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rftstudio.accounts.models import User
-from rftstudio.engine.errors import SpecError
+from rftstudio.engine.errors import EngineError, SpecError
 from rftstudio.engine.grading import parse_spec
 from rftstudio.engine.grading.redteam import KINDS, Kind, attacks, raid
 from rftstudio.graders.evidence import RedTeam
@@ -113,17 +113,25 @@ def do_red_team(*, pk: int) -> RedTeam | None:
         tried = targets(row.grader.taskset, ITEMS_ASKING if subject.asks else ITEMS)
         row.step(total=len(tried))
         shots: list[dict[str, Any]] = []
-        tokens, seconds = 0, 0.0
+        tokens, seconds, cost = 0, 0.0, 0.0
         for done, target in enumerate(tried, 1):
-            with equipped(row.grader.taskset, spec):
+            with equipped(row.grader.taskset, spec) as judges:
                 found = raid(spec, [target])
+                cost += judges.budget.spent.cost if judges else 0.0
             shots += [_cut(shot.to_json()) for shot in found.shots]
             tokens, seconds = tokens + found.tokens, seconds + found.seconds
             row.step(done=done)
-        row.step(status=RedTeam.Status.DONE, shots=shots, n_items=len(tried), tokens=tokens, seconds=round(seconds, 3))
+        row.step(
+            status=RedTeam.Status.DONE,
+            shots=shots,
+            n_items=len(tried),
+            tokens=tokens,
+            seconds=round(seconds, 3),
+            cost=cost,
+        )
     except Superseded:
         return None
-    except SpecError as error:
+    except EngineError as error:
         row.fail(str(error))
     return row
 

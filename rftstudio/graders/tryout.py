@@ -3,14 +3,17 @@
 Grading runs in the web process: sizes are bounded here so that no page waits long.
 """
 
+import hashlib
 import json
 import random
 from functools import cached_property
 from typing import Any
 
-from rftstudio.engine.errors import SpecError
+from rftstudio.engine.errors import EngineError, SpecError
 from rftstudio.engine.grading import grade
+from rftstudio.engine.grading.judges.budget import Spent
 from rftstudio.engine.types import Item, Sample
+from rftstudio.graders.toolbox import Toolbox
 from rftstudio.graders.workbench import Workbench
 from rftstudio.tasksets.answers import shown_answer
 from rftstudio.tasksets.models import TaskItem
@@ -28,6 +31,8 @@ class Tryout:
         self.taskset = bench.grader.taskset
         self.texts = bench.texts
         self.note = ""
+        self.ask_judges = False  # only on a press of the button: judges cost money
+        self.spent = ""
 
     @cached_property
     def _items(self) -> Any:
@@ -105,7 +110,41 @@ class Tryout:
         item, spec = self._item, self.bench.spec
         if self.problem or item is None or spec is None:
             return None
-        return grade(spec, item, Sample.from_text(self.answer)).to_json()
+        try:
+            with self._toolbox.lent(judges=self.asks_judge) as judges:
+                found = grade(spec, item, Sample.from_text(self.answer)).to_json()
+        except EngineError as error:
+            self.problem = str(error)
+            return None
+        if judges is not None:
+            self.spent = spent_words(judges.budget.spent)
+        return found
+
+    @cached_property
+    def _toolbox(self) -> Toolbox:
+        return Toolbox.of(self.taskset.workspace, self.bench.spec or {})
+
+    @property
+    def asks_judge(self) -> bool:
+        """Whether grading means asking a judge."""
+        return bool(self.bench.spec and self._toolbox.judges)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of all that a judge is asked about, by which a verdict is known to be of what is on the page."""
+        row = self.row.pk if self.row else None
+        parts = json.dumps([self.bench.spec_json, row, self.answer], ensure_ascii=False)
+        return hashlib.sha256(parts.encode("utf-8", "replace")).hexdigest()[:16]
+
+    @property
+    def waits_for_press(self) -> bool:
+        """Whether nothing but the press of the button is missing for a score."""
+        return self.asks_judge and not self.ask_judges and self.problem == self._press_words
+
+    @property
+    def _press_words(self) -> str:
+        names = " and ".join(f"“{name}”" for name in self._toolbox.judges)
+        return f"This grader asks the judge {names}, which takes a moment and may cost money."
 
     @cached_property
     def problem(self) -> str:
@@ -119,6 +158,8 @@ class Tryout:
             return f"The answer is longer than {MAX_ANSWER:,} characters: too long to be graded while you type."
         if self._item is None:
             return f"This item cannot be asked: {self._item_error}"
+        if self.asks_judge and not self.ask_judges:
+            return self._press_words
         longest = max((len(str(value)) for value in self._item.fields.values()), default=0)
         if len(self.answer) * longest > MAX_COMPARED and "text_similarity" in self.bench.spec_json:
             return "Answer and reference are too long to be compared while you type."
@@ -150,6 +191,14 @@ class Tryout:
         fields = self.row.fields
         names = [*labels, *(name for name in fields if name not in labels)]
         return [(labels.get(name, name), _plain(fields[name])) for name in names if name in fields]
+
+
+def spent_words(spent: Spent) -> str:
+    """`1 call, 240 tokens, cost 0.0012`; "" where nothing was paid."""
+    if not spent.calls:
+        return ""
+    cost = f", cost {spent.cost:.4f}" if spent.cost else ""
+    return f"{spent.calls} call{'' if spent.calls == 1 else 's'} to the judge, {spent.tokens:,} tokens{cost}"
 
 
 def _plain(value: Any) -> str:

@@ -18,6 +18,7 @@ from rftstudio.graders.forms.changes import UNDO, change, grader_texts
 from rftstudio.graders.forms.kind import Texts
 from rftstudio.graders.forms.tree import ROOT, Node, texts_of
 from rftstudio.graders.models import Grader, GraderVersion
+from rftstudio.graders.named import named_judges, named_lists
 from rftstudio.graders.starts import starting_specs
 from rftstudio.tasksets.answers import parse_json
 
@@ -102,6 +103,14 @@ class Workbench:
         return json.dumps(shown, ensure_ascii=False, indent=2)
 
     @property
+    def names_judges(self) -> bool:
+        return bool(named_judges(self.node.spec))
+
+    @property
+    def names_lists(self) -> bool:
+        return bool(named_lists(self.node.spec))
+
+    @property
     def json_was(self) -> str:
         """A fingerprint of the JSON as the page shows it, by which a change by hand is noticed."""
         return _fingerprint(self.spec_json)
@@ -138,7 +147,7 @@ class Workbench:
     def unsaved(self) -> bool:
         if self.spec is None:
             return self.node.spec != Node(texts_of(self.grader.spec)).spec
-        return content_hash(self.spec.model_dump(mode="json", exclude_none=True)) != self.grader.content_hash
+        return content_hash(self.spec.model_dump(mode="json", exclude_none=True)) != content_hash(self.grader.spec)
 
     @cached_property
     def unpublished(self) -> bool:

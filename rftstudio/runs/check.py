@@ -18,6 +18,7 @@ from rftstudio.graders.agreement import require_agreement
 from rftstudio.graders.checking import reference_sample
 from rftstudio.graders.models import GraderVersion
 from rftstudio.graders.proof import NotProven
+from rftstudio.graders.toolbox import Toolbox, missing_tools
 from rftstudio.registry.model_files import read_model
 from rftstudio.registry.models import BaseModel
 from rftstudio.registry.tokens import too_long
@@ -82,10 +83,14 @@ def _check_grader(version: GraderVersion, taskset_version: TaskSetVersion, items
         message = f"The grader does not fit: {error}"
         raise SpecError(message, path="grader_version", fix="Correct and publish it.") from None
     answer_type = taskset_version.definition["answer_type"]
+    toolbox = _toolbox(version)
+    if toolbox.judges:
+        return spec  # asking a judge about dozens of answers costs money and minutes
     for item in items[:: max(1, len(items) // GRADED)][:GRADED]:
         if item.fields.get("reference_answer") is None:
             continue
-        marked = grade(spec, item, reference_sample(item, answer_type))
+        with toolbox.lent():
+            marked = grade(spec, item, reference_sample(item, answer_type))
         if marked.score is None:
             raise SpecError(
                 f"The grader cannot mark the reference answer of {item.id}: {_why(marked)}",
@@ -93,6 +98,15 @@ def _check_grader(version: GraderVersion, taskset_version: TaskSetVersion, items
                 fix="Correct the item or the grader, then publish again.",
             )
     return spec
+
+
+def _toolbox(version: GraderVersion) -> Toolbox:
+    """Its judges and word lists. Raises `SpecError` where the workspace does not have them."""
+    workspace = version.grader.taskset.workspace
+    if missing := missing_tools(workspace, version.spec):
+        message = f"{missing[0].path}: {missing[0].message}"
+        raise SpecError(message, path="grader_version", fix=missing[0].fix)
+    return Toolbox.of(workspace, version.spec)
 
 
 def _check_agreement(version: GraderVersion) -> None:

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Any
 
 from rftstudio.accounts.models import User
-from rftstudio.engine.errors import SpecError
+from rftstudio.engine.errors import EngineError, SpecError
 from rftstudio.engine.grading import parse_spec, recompute
 from rftstudio.engine.stats import paired_difference
 from rftstudio.engine.stats.agreement import spearman
@@ -86,7 +86,7 @@ def do_replay(*, pk: int) -> Replay | None:
         replay.step(status=Replay.Status.DONE, done=len(rows), result=report)
     except Superseded:
         return None
-    except SpecError as error:
+    except EngineError as error:
         replay.fail(str(error))
     return replay
 

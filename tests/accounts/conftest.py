@@ -15,7 +15,10 @@ from rftstudio.accounts.models import Role
 from rftstudio.evaluations.models import Answer, Comparison
 from rftstudio.graders.calibration import add_answers, create_set
 from rftstudio.graders.cases import add_case
+from rftstudio.graders.judges.actions import create_judge
 from rftstudio.graders.keeping import item_of, keep_answer
+from rftstudio.graders.lists.actions import receive_list, save_upload
+from rftstudio.graders.models import WordListUpload
 from rftstudio.registry.models import TunedModel
 from rftstudio.runs.models import Checkpoint, Replay, Run
 from rftstudio.tasksets.models import ItemImport
@@ -62,6 +65,11 @@ class WholeProject:
             "item": self.taskset.items.first(),
             **evidence_of(run),
             "membership": self.workspace.memberships.get(role=Role.OWNER),
+            "judge": create_judge(
+                workspace=self.workspace, by=None, name="main", base_url="https://judge.example.org/v1", model="m"
+            ),
+            "word_list": save_upload(upload=self._upload("Genes"), by=None).word_list,
+            "list_upload": self._upload("Drugs"),
             "invitation": invite(workspace=self.workspace, by=run.created_by, role=Role.AUTHOR),
         }
 
@@ -89,6 +97,9 @@ class WholeProject:
             "open-invitations": "invitation",
             "comparisons": "comparison",
             "graders": "grader",
+            "judges": "judge",
+            "word-lists": "word_list",
+            "list-uploads": "list_upload",
             "models": "tuned_model",
             "items": "item",
             "imports": "import",
@@ -103,6 +114,10 @@ class WholeProject:
         if first == "runs":
             return self.run.pk
         return self.objects[things[first]].pk
+
+    def _upload(self, name: str) -> WordListUpload:
+        chunks = [b"label,other names\nCFTR,ABCC7\n"]
+        return receive_list(workspace=self.workspace, by=None, name=name, file_name="a.csv", chunks=chunks)
 
     def fingerprint(self) -> str:
         """Changes when any row of ours changes."""

@@ -52,6 +52,7 @@ class Spec(BaseModel):
 
     title: ClassVar[str]  # the kind's name for a person
     summary: ClassVar[str]  # one sentence on when to use it
+    waits: ClassVar[bool] = False  # on something else than this thread: a judge, another machine, a sandbox
 
     type: str
     name: str = Field(default="", max_length=200, title="Name", description="Shown with the score; free to choose.")
@@ -78,6 +79,18 @@ class Spec(BaseModel):
     def parts(self) -> Iterator[tuple[str, "Spec"]]:
         """The graders nested directly inside as (path, grader)."""
         return iter(())
+
+    def waits_somewhere(self) -> bool:
+        """Whether this grader, or one inside it, waits: then it is worth grading many answers at once."""
+        return self.waits or any(part.waits_somewhere() for _, part in self.parts())
+
+    def models(self) -> Iterator[tuple[str, str]]:
+        """Every judge that is asked here or below as (path of the field, name)."""
+        if isinstance(model := getattr(self, "model", None), str):
+            yield "model", model
+        for path, part in self.parts():
+            for below, model in part.models():
+                yield f"{path}.{below}", model
 
     def variables(self) -> Iterator[tuple[str, Variable]]:
         """Every variable used here or below as (path of the field, variable)."""

@@ -5,27 +5,50 @@ To add a kind: write its file beside this one and add it to `AnySpec`.
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Annotated, Any, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading import json_fields, rubric
+from rftstudio.engine.grading.endpoint import Endpoint
 from rftstudio.engine.grading.exact_choice import ExactChoice
 from rftstudio.engine.grading.failure import FieldError
 from rftstudio.engine.grading.json_fields import JsonFields
+from rftstudio.engine.grading.judge import Judge
+from rftstudio.engine.grading.keywords import Keywords
 from rftstudio.engine.grading.kind import Spec
+from rftstudio.engine.grading.label_model import LabelModel
 from rftstudio.engine.grading.multi import Multi
 from rftstudio.engine.grading.number import Number
+from rftstudio.engine.grading.pairwise import Pairwise
 from rftstudio.engine.grading.path import format_path
 from rftstudio.engine.grading.ranking import Ranking
+from rftstudio.engine.grading.regex import Regex
 from rftstudio.engine.grading.rubric import Rubric
+from rftstudio.engine.grading.score_model import ScoreModel
 from rftstudio.engine.grading.set_match import SetMatch
 from rftstudio.engine.grading.string_check import StringCheck
 from rftstudio.engine.grading.text_similarity import TextSimilarity
 
 AnySpec = Annotated[
-    StringCheck | TextSimilarity | ExactChoice | Number | Ranking | SetMatch | JsonFields | Multi | Rubric,
+    StringCheck
+    | TextSimilarity
+    | ExactChoice
+    | Number
+    | Ranking
+    | SetMatch
+    | JsonFields
+    | Multi
+    | Rubric
+    | ScoreModel
+    | LabelModel
+    | Judge
+    | Pairwise
+    | Endpoint
+    | Regex
+    | Keywords,
     Field(discriminator="type"),
 ]
 
@@ -45,21 +68,34 @@ def parse_spec(data: Any) -> Spec:
         return data
     _check_plain(data)
     try:
-        return _ADAPTER.validate_python(data)
+        spec = _ADAPTER.validate_python(data)
     except ValidationError as failure:
         raise _spec_errors(data, failure)[0] from None
+    if errors := _unasked(spec):
+        raise errors[0]
+    return spec
 
 
 def spec_errors(data: Any) -> list[SpecError]:
     """Everything wrong with a grader's JSON form, for a form that shows each beside its field. Empty: it is fine."""
     try:
         _check_plain(data)
-        _ADAPTER.validate_python(data)
+        return _unasked(_ADAPTER.validate_python(data))
     except SpecError as failure:
         return [failure]
     except ValidationError as failure:
         return _spec_errors(data, failure)
-    return []
+
+
+def _unasked(spec: Spec, path: str = "", sentences: Mapping[str, str] = MappingProxyType({})) -> list[SpecError]:
+    """Judges without a question. In a rubric the criterion's sentence is one."""
+    if isinstance(spec, Judge) and not (spec.question.strip() or sentences.get(path, "").strip()):
+        where = f"{path}.question".lstrip(".")
+        return [SpecError("The judge is asked nothing.", path=where, fix="Write the question.")]
+    start = f"{path}." if path else ""
+    if isinstance(spec, Rubric):
+        sentences = {f"{start}criteria[{n}].check": each.sentence for n, each in enumerate(spec.criteria)}
+    return [error for below, part in spec.parts() for error in _unasked(part, start + below, sentences)]
 
 
 def check_variables(spec: Spec, field_names: Iterable[str]) -> list[SpecError]:

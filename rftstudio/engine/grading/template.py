@@ -6,6 +6,7 @@ type (`value`), so that lists, numbers and objects arrive as such.
 """
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -86,6 +87,12 @@ class Template:
         if self._single is not None:
             return self._single.value(item, sample)
         return self.render(item, sample)
+
+    def render_with(self, item: Item, sample: Sample, put: Callable[[Variable, str], str]) -> str:
+        """The text with `put(variable, its text)` in place of every variable. Raises `NoScore`."""
+        return "".join(
+            part if isinstance(part, str) else put(part, as_text(part.value(item, sample))) for part in self._parts
+        )
 
     def render(self, item: Item, sample: Sample) -> str:
         """The text with every variable filled in. Raises `NoScore`."""

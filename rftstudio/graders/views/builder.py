@@ -11,7 +11,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from rftstudio.accounts.access import Action, fetch, may
 from rftstudio.accounts.request import Request
-from rftstudio.engine.errors import SpecError
+from rftstudio.engine.errors import EngineError, SpecError
 from rftstudio.graders import actions
 from rftstudio.graders.checking import check_references
 from rftstudio.graders.forms import FORMS
@@ -49,13 +49,17 @@ def builder(request: Request, pk: int) -> HttpResponse:
 @require_POST
 def live(request: Request, pk: int) -> HttpResponse:
     """The score of the typed answer by the typed grader. `op` may move to another item or fill in an answer."""
-    bench = Workbench.typed(fetch(request, GRADERS, pk=pk), request.POST.dict())
-    tryout = Tryout(bench)
     verb, _, word = request.POST.get("op", "").partition(":")
+    asks = verb == "judge"
+    bench = Workbench.typed(fetch(request, GRADERS, Action.EDIT if asks else Action.VIEW, pk=pk), request.POST.dict())
+    tryout = Tryout(bench)
+    tryout.ask_judges = asks
     if verb == "item":
         tryout.move(word)
     elif verb == "answer":
         tryout.fill(word)
+    if request.htmx and not verb and tryout.asks_judge and request.POST.get("judged") == tryout.fingerprint:
+        return HttpResponse(status=204)  # leaving a field is no reason to take away a verdict that was paid for
     part = "#tried" if verb in ("item", "answer") else "#scored"
     return _page(request, bench, part, tryout=tryout)
 
@@ -67,8 +71,9 @@ def trial(request: Request, pk: int) -> HttpResponse:
     context: dict[str, Any] = {"trial_error": "" if bench.spec else "First correct what is marked in the form."}
     if bench.spec:
         try:
-            context["trial"] = try_on_items(bench.grader.taskset, bench.spec)
-        except SpecError as error:
+            may_ask = may(request, bench.grader.taskset.workspace, Action.EDIT)
+            context["trial"] = try_on_items(bench.grader.taskset, bench.spec, judges=may_ask)
+        except EngineError as error:
             context["trial_error"] = str(error)
     return _page(request, bench, "#trial", **context)
 

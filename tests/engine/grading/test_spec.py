@@ -18,6 +18,17 @@ EVERY_KIND = {
     "json_fields": {"type": "json_fields", "fields": [{"path": "a", "grader": {"type": "number"}}], "json_schema": {}},
     "multi": {"type": "multi", "graders": {"x": check("eq", REFERENCE)}, "calculate_output": "x ^ 2"},
     "rubric": {"type": "rubric", "criteria": [{"name": "x", "check": check("eq", REFERENCE)}]},
+    "score_model": {"type": "score_model", "model": "m", "input": [{"role": "user", "content": INPUT}]},
+    "label_model": {
+        "type": "label_model",
+        "model": "m",
+        "input": [{"role": "user", "content": INPUT}],
+        "labels": ["a", "b"],
+        "passing_labels": ["a"],
+    },
+    "judge": {"type": "judge", "model": "m", "question": "Is it so?"},
+    "pairwise": {"type": "pairwise", "model": "m"},
+    "endpoint": {"type": "endpoint", "url": "https://127.0.0.1/grade"},
 }
 
 
