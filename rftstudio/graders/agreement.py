@@ -139,7 +139,7 @@ class Agreed:
         for name, cut in zip(("shorter", "middle", "longer"), cuts, strict=True):
             mean = mean_interval([_within(row.error) for row in cut], bounds=(-1.0, 1.0))
             assert mean is not None
-            found.append(Length(name, f"{cut[0].answer.words} to {cut[-1].answer.words} words", mean))
+            found.append(Length(name, _words(cut[0].answer.words, cut[-1].answer.words), mean))
         return found
 
     @cached_property
@@ -292,6 +292,12 @@ def summary_of(found: Agreed) -> dict[str, Any]:
 
 def _step(value: float) -> int:
     return round((STEPS - 1) * min(1.0, max(0.0, value)))
+
+
+def _words(least: int, most: int) -> str:
+    if least != most:
+        return f"{least} to {most} words"
+    return "1 word" if most == 1 else f"{most} words"
 
 
 def _within(value: float) -> float:

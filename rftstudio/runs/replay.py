@@ -147,6 +147,7 @@ def make_report(rows: Sequence[Regraded], run: Run) -> dict[str, Any]:
     paired = paired_difference(old, new, bounds=scale)
     rank = spearman([a for a, _ in both], [b for _, b in both])
     changed = sorted((row for row in rows if abs(row.change or 0.0) > SAME), key=lambda row: -abs(row.change or 0.0))
+    without = [row for row in rows if row.grade.score is None]
     return {
         "n": len(rows),
         "n_both": len(both),
@@ -160,8 +161,8 @@ def make_report(rows: Sequence[Regraded], run: Run) -> dict[str, Any]:
         "newly_without": sum(b is None and a is not None for a, b in zip(old, new, strict=True)),
         "spearman": rank.to_json() if rank else None,
         "groups": _groups(rows),
-        "changes": [_shown(row) for row in changed[:SHOWN]],
-        "lost_scores": [_shown(row) for row in rows if row.grade.score is None][:SHOWN],
+        "changes": _each_once(changed),
+        "lost_scores": _each_once(without),
         "recomputed": recomputed(run, [row.rollout for row in rows]),
         "tokens": sum(row.grade.tokens for row in rows),
     }
@@ -206,8 +207,17 @@ def _range(values: Sequence[float | None]) -> float:
     return max(known) - min(known) if len(known) > 1 else 0.0
 
 
-def _shown(row: Regraded) -> dict[str, Any]:
+def _each_once(rows: Sequence[Regraded]) -> list[dict[str, Any]]:
+    """The first dozen, the same wording to the same task once, with how often it came."""
+    alike: dict[tuple[str, str], list[Regraded]] = defaultdict(list)
+    for row in rows:
+        alike[row.rollout.item_key, row.rollout.text].append(row)
+    return [_shown(same[0], len(same)) for same in list(alike.values())[:SHOWN]]
+
+
+def _shown(row: Regraded, count: int) -> dict[str, Any]:
     return {
+        "count": count,
         "rollout": row.rollout.pk,
         "step": row.rollout.step,
         "item_key": row.rollout.item_key,
