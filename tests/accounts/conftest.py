@@ -81,6 +81,7 @@ class WholeProject:
             "number": lambda: 1,
             "step": lambda: 1,
             "set_pk": lambda: self.objects["calibration_case"].calibration_set_id,
+            "answer_pk": lambda: self.objects["regression_case"].answer_id,
             "case_pk": lambda: self.objects["calibration_case"].pk,
             "sample": lambda: "clinic-inbox",
             "form": lambda: "csv",

@@ -108,43 +108,48 @@ def test_a_retired_case_with_a_newer_twin_stays_retired(grader, case, bob):
 
 def test_objecting_from_the_builder(grader, as_rita, as_vera, as_charlie):
     item = grader.taskset.items.get(key="billing-1")
-    url = reverse("graders:wrong", args=[grader.pk])
-    shown = as_rita.post(url, {"item": item.pk, "answer": "Invoice desk"})
-    assert shown.status_code == 200
+    here = reverse("graders:wrong_here", args=[grader.pk])
+    typed = {"item": item.pk, "answer": "Invoice desk"}
+    assert (as_vera.post(here, typed).status_code, as_charlie.post(here, typed).status_code) == (403, 404)
+    assert as_rita.get(here).status_code == 405
+    url = as_rita.post(here, typed)["Location"]
+    assert as_rita.post(here, typed, headers={"HX-Request": "true"})["HX-Redirect"] == url
+    answer = KeptAnswer.objects.get()
+    assert url.startswith(reverse("graders:wrong", args=[grader.pk, answer.pk]))
+    shown = as_rita.get(url)
     assert shown.context["form"]["rule"].value() == "at_least"  # it got 0, so it should have got more
-    sent = {"item": item.pk, "answer": "Invoice desk", "rule": "at_least", "wanted": "0.9", "why": "clear"}
-    assert as_vera.post(url, sent).status_code == 403
-    assert as_charlie.post(url, sent).status_code == 404
-    assert as_rita.get(url).status_code == 405
-    bad = as_rita.post(url, {**sent, "wanted": "3"})
-    assert bad.status_code == 422
+    sent = {"rule": "at_least", "wanted": "0.9", "why": "clear"}
+    assert (as_vera.post(url, sent).status_code, as_charlie.post(url, sent).status_code) == (403, 404)
+    assert as_rita.post(url, {**sent, "wanted": "3"}).status_code == 422
     assert not RegressionCase.objects.exists()
-    assert as_rita.post(url, sent).status_code == 302
+    assert as_rita.post(url, sent)["Location"] == f"/graders/{grader.pk}/?item={item.pk}"
     kept = RegressionCase.objects.get()
-    assert (kept.answer.text, kept.answer.item_key, kept.gave, kept.asks) == (
-        "Invoice desk",
-        "billing-1",
-        0.0,
-        "at least 0.90",
-    )
+    assert (kept.answer, kept.answer.item_key, kept.gave, kept.asks) == (answer, "billing-1", 0.0, "at least 0.90")
 
 
 def test_objecting_without_an_item_says_so(grader, as_bob):
-    answer = as_bob.post(reverse("graders:wrong", args=[grader.pk]), {"answer": "x", "item": "nine"}, follow=True)
+    here = reverse("graders:wrong_here", args=[grader.pk])
+    answer = as_bob.post(here, {"answer": "x", "item": "nine"}, follow=True)
     assert "Choose an item first" in answer.content.decode()
 
 
-def test_an_answer_that_cannot_be_kept_is_refused_on_the_form(grader, as_bob):
+def test_an_answer_that_cannot_be_kept_is_refused(grader, as_bob):
     item = grader.taskset.items.first()
-    sent = {"item": item.pk, "answer": "a\u202eb", "rule": "at_most", "wanted": "0"}
-    assert as_bob.post(reverse("graders:wrong", args=[grader.pk]), sent).status_code == 422
+    here = reverse("graders:wrong_here", args=[grader.pk])
+    answer = as_bob.post(here, {"item": item.pk, "answer": "a\u202eb"}, follow=True)
+    assert "This answer cannot be kept" in answer.content.decode()
     assert not KeptAnswer.objects.exists()
 
 
-def test_one_never_leaves_the_studio_by_the_way_back(grader, as_bob):
-    item = grader.taskset.items.first()
-    sent = {"item": item.pk, "answer": "x", "rule": "at_most", "wanted": "0", "back": "https://example.com/"}
-    assert as_bob.post(reverse("graders:wrong", args=[grader.pk]), sent)["Location"].startswith("/graders/")
+def test_one_never_leaves_the_studio_by_the_way_back(grader, case, as_bob):
+    url = reverse("graders:wrong", args=[grader.pk, case.answer_id])
+    sent = {"rule": "at_most", "wanted": "0", "back": "https://example.com/"}
+    assert as_bob.post(url, sent)["Location"] == f"/graders/{grader.pk}/"
+
+
+def test_an_answer_of_another_task_set_is_not_found(grader, case, workspace, bob, as_bob):
+    other = make_grader(taskset=make_taskset(workspace=workspace, by=bob, name="Other"), by=bob)
+    assert as_bob.get(reverse("graders:wrong", args=[other.pk, case.answer_id])).status_code == 404
 
 
 @pytest.mark.usefixtures("string_check_asks")

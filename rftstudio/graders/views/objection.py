@@ -4,23 +4,25 @@ Rooms above fetch their answer and call `objection`; nothing here knows of train
 """
 
 from collections.abc import Callable
+from urllib.parse import quote
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
+from django_htmx.http import HttpResponseClientRedirect
 
 from rftstudio.accounts.access import Action, fetch
 from rftstudio.accounts.request import Request
 from rftstudio.engine.errors import SpecError
-from rftstudio.engine.types import Item, Sample
+from rftstudio.engine.types import Item
 from rftstudio.graders import calibration, cases
 from rftstudio.graders.evidence import KeptAnswer, Source
 from rftstudio.graders.forms.objection import ObjectionForm
 from rftstudio.graders.keeping import keep_answer
-from rftstudio.graders.marking import draft_of, mark
+from rftstudio.graders.marking import draft_of, grades_of
 from rftstudio.graders.models import Grader
 from rftstudio.graders.views.check import GRADERS, common
 from rftstudio.tasksets.answers import shown_answer
@@ -29,35 +31,40 @@ from rftstudio.tasksets.rows import draft_item
 
 
 @require_POST
-def wrong(request: Request, pk: int) -> HttpResponse:
-    """From the builder: `item` and `answer` as they stand there. With a `rule` it is the form that was filled in."""
+def wrong_here(request: Request, pk: int) -> HttpResponse:
+    """From the builder: keeps `answer` to `item` as they stand there, and goes on to the form."""
     grader = fetch(request, GRADERS, Action.REVIEW, pk=pk)
     number = request.POST.get("item", "")
     row = grader.taskset.items.live().filter(pk=int(number)).first() if number.isdigit() and len(number) < 19 else None
-    text = request.POST.get("answer", "").replace("\r\n", "\n")
+    target = reverse("graders:builder", args=[pk])
     if row is None:
         messages.error(request, "Choose an item first; the answer belongs to one.")
-        return redirect("graders:builder", pk)
-    item = draft_item(grader.taskset, row)
-    # The draft that is stored, not what is typed in the form beside it: a case is about a grader that exists.
-    gave = (
-        None
-        if draft_of(grader).asks
-        else mark(grader.taskset, draft_of(grader).spec, [(item, Sample.from_text(text))])[0].score
-    )
+    else:
+        try:
+            item = draft_item(grader.taskset, row)
+            text = request.POST.get("answer", "")
+            answer = keep_answer(taskset=grader.taskset, item=item, text=text, source=Source.TRY)
+            back = quote(f"{target}?item={row.pk}")
+            target = f"{reverse('graders:wrong', args=[pk, answer.pk])}?back={back}"
+        except SpecError as error:
+            messages.error(request, f"This answer cannot be kept. {error.message} {error.fix}")
+    return HttpResponseClientRedirect(target) if request.htmx else redirect(target)
 
-    def keep() -> KeptAnswer:
-        return keep_answer(taskset=grader.taskset, item=item, text=text, source=Source.TRY)
 
+@require_http_methods(["GET", "HEAD", "POST"])
+def wrong(request: Request, pk: int, answer_pk: int) -> HttpResponse:
+    """The form for a kept answer. What the stored draft gives for it is shown where that is free."""
+    grader = fetch(request, GRADERS, Action.REVIEW, pk=pk)
+    answer = get_object_or_404(KeptAnswer, pk=answer_pk, taskset=grader.taskset)
+    found = grades_of(draft_of(grader), [answer]).get(answer.pk)
     return objection(
         request,
         grader=grader,
-        item=item,
-        text=text,
-        gave=gave,
-        keep=keep,
-        back=f"{reverse('graders:builder', args=[pk])}?item={row.pk}",
-        hidden={"item": str(row.pk), "answer": text},
+        item=answer.as_item,
+        text=answer.text,
+        gave=found.score if found else None,
+        keep=lambda: answer,
+        back=reverse("graders:builder", args=[pk]),
     )
 
 
@@ -70,7 +77,6 @@ def objection(
     gave: float | None,
     keep: Callable[[], KeptAnswer],
     back: str,
-    hidden: dict[str, str] | None = None,
 ) -> HttpResponse:
     """The form, or what becomes of it.
 
@@ -93,7 +99,6 @@ def objection(
         "reference": shown_answer(item.fields.get("reference_answer"), grader.taskset.answer_type),
         "gave": gave,
         "back": back,
-        "hidden": hidden or {},
     }
     return render(request, "graders/wrong.html", context, status=422 if form.errors else 200)
 
