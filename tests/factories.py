@@ -2,6 +2,7 @@
 
 import json
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,17 @@ from django.conf import settings as django_settings
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from rftstudio.accounts.models import User, Workspace
+from rftstudio.engine.grading import grade, parse_spec
+from rftstudio.engine.types import Sample
 from rftstudio.graders.actions import create_grader, publish_grader
 from rftstudio.graders.models import Grader
 from rftstudio.registry.actions import register_local
 from rftstudio.registry.models import BaseModel
 from rftstudio.runs.actions import launch_run
-from rftstudio.runs.models import Run
+from rftstudio.runs.models import Rollout, Run
 from rftstudio.tasksets.actions import add_items, create_taskset, publish_version
 from rftstudio.tasksets.models import TaskSet
+from rftstudio.tasksets.rows import to_items
 
 DESKS = {
     "emergency": ("My chest hurts badly.", "He cannot breathe.", "She fainted and will not wake up."),
@@ -101,3 +105,34 @@ def make_run(
         seed=seed,
         by=by,
     )
+
+
+def make_rollouts(
+    run: Run, answers: Sequence[tuple[str, str]], *, step: int = 1, phase: str = "train", group_size: int = 4
+) -> list[Rollout]:
+    """Answers of a training, given as (item's key, text), graded by its grader and stored as the supervisor does."""
+    spec = parse_spec(run.grader_version.spec)
+    items = {item.id: item for item in to_items(run.taskset_version, run.taskset_version.items.all())}
+    first = run.rollouts.count()
+    rows = []
+    for place, (key, text) in enumerate(answers):
+        marked = grade(spec, items[key], Sample.from_text(text))
+        rows.append(
+            {
+                "seq": first + place,
+                "step": step,
+                "phase": phase,
+                "group": place // group_size,
+                "index": place % group_size,
+                "item_id": key,
+                "text": text,
+                "tokens": len(text.split()),
+                "truncated": False,
+                "reward": marked.score,
+                "advantage": None,
+                "discard": None,
+                "grade": marked.to_json(),
+            }
+        )
+    run.ingest("rollouts", rows)
+    return list(run.rollouts.filter(seq__gte=first))

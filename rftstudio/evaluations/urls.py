@@ -12,4 +12,6 @@ urlpatterns: list[URLPattern] = [
     path("comparisons/<int:pk>/again/", views.again, name="again"),
     path("comparisons/<int:pk>/cancel/", views.cancel, name="cancel"),
     re_path(r"^comparisons/(?P<pk>[0-9]{1,18})/answers\.(?P<form>csv|jsonl)$", views.answers, name="answers"),
+    path("answers/<int:pk>/wrong/", views.wrong, name="wrong"),
+    path("answers/<int:pk>/calibrate/", views.calibrate, name="calibrate"),
 ]

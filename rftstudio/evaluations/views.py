@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -16,9 +17,11 @@ from rftstudio.accounts.request import Request
 from rftstudio.engine.errors import EngineError, SpecError
 from rftstudio.evaluations import export, figures, words
 from rftstudio.evaluations.actions import compare_again, create_comparison, default_settings
+from rftstudio.evaluations.evidence import item_of, keep_compared
 from rftstudio.evaluations.forms import ComparisonForm, ItemFilter
-from rftstudio.evaluations.models import Comparison
+from rftstudio.evaluations.models import Answer, Comparison
 from rftstudio.evaluations.pairs import side_by_side
+from rftstudio.graders.views.objection import objection, send_to_calibration
 from rftstudio.runs import queue
 from rftstudio.runs.actions import cancel_job
 from rftstudio.runs.jobs import OPEN_STATUSES, Status
@@ -28,6 +31,11 @@ from rftstudio.tasksets.models import TaskSet
 PAGE = 20  # items
 COMPARISONS = Comparison.objects.select_related(
     "workspace", "run__taskset_version__taskset", "run__grader_version__grader", "run__base_model", "run__tuned_model"
+)
+ANSWERS = Answer.objects.select_related(
+    "comparison__workspace",
+    "comparison__run__taskset_version__taskset__workspace",
+    "comparison__run__grader_version__grader__taskset__workspace",
 )
 
 
@@ -57,6 +65,7 @@ def detail(request: Request, pk: int) -> HttpResponse:
         "taskset": comparison.taskset,
         "spine_step": "comparison",
         "may_edit": may(request, comparison.workspace, Action.EDIT),
+        "may_review": may(request, comparison.workspace, Action.REVIEW),
     }
     if not comparison.summary:
         return _unfinished(request, comparison, context)
@@ -182,3 +191,32 @@ def answers(request: Request, pk: int, form: str) -> HttpResponse | StreamingHtt
     name = f"comparison-{comparison.pk}-answers.{form}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingHttpResponse(lines(comparison), content_type=kind, headers=headers)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def wrong(request: Request, pk: int) -> HttpResponse:
+    """“The grader is wrong here”, of one answer."""
+    answer = fetch(request, ANSWERS, Action.REVIEW, pk=pk)
+    grader = answer.comparison.run.grader_version.grader
+    item = item_of(answer)
+    return objection(
+        request,
+        grader=grader,
+        item=item,
+        text=answer.text,
+        gave=answer.score,
+        keep=lambda: keep_compared(answer, item),
+        back=reverse("evaluations:detail", args=[answer.comparison_id]),
+    )
+
+
+@require_POST
+def calibrate(request: Request, pk: int) -> HttpResponse:
+    """Send one answer to the task set's newest calibration set."""
+    answer = fetch(request, ANSWERS, Action.REVIEW, pk=pk)
+    return send_to_calibration(
+        request,
+        taskset=answer.comparison.taskset,
+        answers=lambda: [keep_compared(answer, item_of(answer))],
+        back=reverse("evaluations:detail", args=[answer.comparison_id]),
+    )

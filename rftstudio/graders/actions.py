@@ -8,9 +8,12 @@ from django.utils import timezone
 from rftstudio.accounts.models import User
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading import Spec
+from rftstudio.graders.cases import require_cases
 from rftstudio.graders.checking import check_spec, require_references
 from rftstudio.graders.content import content_hash
+from rftstudio.graders.marking import draft_of
 from rftstudio.graders.models import Grader, GraderVersion, WordListVersion
+from rftstudio.graders.redteam import require_red_team
 from rftstudio.graders.starts import default_spec
 from rftstudio.tasksets.models import TaskSet
 
@@ -41,10 +44,12 @@ def save_draft(*, grader: Grader, spec: dict[str, Any], by: User | None) -> Grad
 def publish_grader(*, grader: Grader, by: User | None, note: str = "") -> GraderVersion:
     """Freeze the draft as the next version; the latest one is returned when nothing changed since.
 
-    Raises `SpecError` where the draft does not fit the task set, or cannot mark its reference answers.
+    Raises `SpecError` where the draft does not fit the task set, cannot mark its reference answers, or is wrong again
+    about a regression case (`NotProven`).
     """
     spec = check_spec(grader.taskset, grader.spec)
     require_references(grader.taskset, spec)
+    require_cases(grader=grader, subject=draft_of(grader))
     frozen = WordListVersion.objects.pin(stored(spec), grader.taskset.workspace_id)
     kept_note = "".join(letter for letter in note if letter.isprintable()).strip()[:300]
     digest = content_hash(frozen)
@@ -61,6 +66,15 @@ def publish_grader(*, grader: Grader, by: User | None, note: str = "") -> Grader
         except IntegrityError:
             continue  # somebody published at the same moment: look again
     raise SpecError("Others are publishing this grader right now.", fix="Try again in a moment.")
+
+
+def publish_tested(*, grader: Grader, by: User | None, note: str = "", anyway: bool = False) -> GraderVersion:
+    """`publish_grader` after a red-team. Raises `NotProven` where it pays what it should not, unless `anyway`."""
+    check_spec(grader.taskset, grader.spec)
+    latest = grader.latest_version
+    if not anyway and (latest is None or latest.content_hash != grader.content_hash):
+        require_red_team(grader=grader, subject=draft_of(grader), by=by)
+    return publish_grader(grader=grader, by=by, note=note)
 
 
 def rename_grader(*, grader: Grader, name: str, by: User | None) -> Grader:

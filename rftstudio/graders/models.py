@@ -252,3 +252,15 @@ class WordListUpload(models.Model):
 
     def __str__(self) -> str:
         return self.file_name
+
+
+from rftstudio.graders.evidence import (  # noqa: E402 F401 Django looks for a room's models here
+    CalibrationCase,
+    CalibrationScore,
+    CalibrationSet,
+    KeptAnswer,
+    KeptGrade,
+    Marking,
+    RedTeam,
+    RegressionCase,
+)

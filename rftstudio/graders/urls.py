@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from rftstudio.graders.views import builder, judges, listing, versions, word_lists
+from rftstudio.graders.views import (
+    builder,
+    calibrate,
+    cases,
+    check,
+    judges,
+    listing,
+    objection,
+    scoring,
+    versions,
+    word_lists,
+)
 
 app_name = "graders"
 urlpatterns = [
@@ -35,4 +46,17 @@ urlpatterns = [
     path("list-uploads/<int:pk>/", word_lists.upload_page, name="list_upload"),
     path("list-uploads/<int:pk>/save/", word_lists.upload_save, name="list_upload_save"),
     path("list-uploads/<int:pk>/give-up/", word_lists.upload_give_up, name="list_upload_give_up"),
+    path("graders/<int:pk>/check/", check.check, name="check"),
+    path("graders/<int:pk>/wrong/", objection.wrong_here, name="wrong_here"),
+    path("graders/<int:pk>/wrong/<int:answer_pk>/", objection.wrong, name="wrong"),
+    path("graders/<int:pk>/cases/", cases.case_list, name="cases"),
+    path("regression-cases/<int:pk>/change/", cases.change, name="case_change"),
+    path("regression-cases/<int:pk>/retire/", cases.retire, name="case_retire"),
+    path("graders/<int:pk>/calibration/", calibrate.sets, name="calibrate"),
+    path("graders/<int:pk>/calibration/<int:set_pk>/", calibrate.result, name="calibration"),
+    path("graders/<int:pk>/calibration/<int:set_pk>/mark/", calibrate.mark, name="calibration_mark"),
+    path("graders/<int:pk>/calibration/<int:set_pk>/add/", calibrate.add, name="calibration_add"),
+    path("graders/<int:pk>/calibration/<int:set_pk>/require/", calibrate.require, name="calibration_require"),
+    path("graders/<int:pk>/calibration/<int:set_pk>/score/", scoring.score, name="score"),
+    path("graders/<int:pk>/calibration-cases/<int:case_pk>/remove/", calibrate.remove, name="calibration_remove"),
 ]

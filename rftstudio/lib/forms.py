@@ -19,3 +19,15 @@ def control_class(widget: object) -> str:
     if isinstance(widget, forms.Select | forms.SelectMultiple):
         return "form-select"
     return "form-control"
+
+
+def errors_in_words(form: object) -> str:
+    """Every error of a form in one line, for a message after a redirect: "Score: Enter a number."."""
+    from django import forms
+
+    assert isinstance(form, forms.BaseForm)
+    parts = []
+    for name, errors in form.errors.items():
+        text = " ".join(map(str, errors))
+        parts.append(text if name == "__all__" else f"{form.fields[name].label}: {text}")
+    return " ".join(parts)

@@ -13,8 +13,9 @@ from rftstudio.accounts.models import User
 from rftstudio.engine import presets
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.job import Job, Model, list_files, write_job
-from rftstudio.graders.actions import publish_grader
+from rftstudio.graders.actions import publish_tested
 from rftstudio.graders.models import Grader, GraderVersion
+from rftstudio.graders.proof import NotProven
 from rftstudio.graders.toolbox import Toolbox
 from rftstudio.registry.actions import register_embedded
 from rftstudio.registry.models import BaseModel
@@ -111,7 +112,7 @@ def publish_and_launch(
             taskset_version = publish_version(taskset=taskset, by=by)
     if grader_version is None:
         with _errors_at("grader_version"):
-            grader_version = publish_grader(grader=grader, by=by)
+            grader_version = publish_tested(grader=grader, by=by)
     return launch_run(taskset_version=taskset_version, grader_version=grader_version, by=by, **launch)
 
 
@@ -120,6 +121,9 @@ def _errors_at(path: str) -> Iterator[None]:
     """The author's mistakes in here belong to that field."""
     try:
         yield
+    except NotProven as error:
+        error.path = path
+        raise
     except SpecError as error:
         where = f"{error.path}: " if error.path else ""
         raise SpecError(f"{where}{error.message}", path=path, fix=error.fix) from error

@@ -14,8 +14,10 @@ from rftstudio.engine import presets
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading import Spec, check_variables, grade, parse_spec
 from rftstudio.engine.types import Item
+from rftstudio.graders.agreement import require_agreement
 from rftstudio.graders.checking import reference_sample
 from rftstudio.graders.models import GraderVersion
+from rftstudio.graders.proof import NotProven
 from rftstudio.graders.toolbox import Toolbox, missing_tools
 from rftstudio.registry.model_files import read_model
 from rftstudio.registry.models import BaseModel
@@ -65,6 +67,7 @@ def check_launch(
     test = version_items(taskset_version, Split.TEST.value)
     _check_grader(grader_version, taskset_version, items[Split.TRAIN.value])
     check_budget(_toolbox(grader_version), full)
+    _check_agreement(grader_version)
     _check_model(base_model)
     _check_lengths(base_model, [*items["train"], *items["validation"], *test], full["max_completion_length"])
     _check_disk()
@@ -106,6 +109,15 @@ def _toolbox(version: GraderVersion) -> Toolbox:
         message = f"{missing[0].path}: {missing[0].message}"
         raise SpecError(message, path="grader_version", fix=missing[0].fix)
     return Toolbox.of(workspace, version.spec)
+
+
+def _check_agreement(version: GraderVersion) -> None:
+    """It agrees with experts as far as the task set asks for."""
+    try:
+        require_agreement(version)
+    except NotProven as error:
+        error.path = "grader_version"
+        raise
 
 
 def _why(marked: Any) -> str:

@@ -4,11 +4,14 @@ from contextlib import suppress
 from typing import Any
 
 from django import forms
+from django.urls import reverse
+from django.utils.html import format_html
 
 from rftstudio.engine import presets
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.presets import Dial
 from rftstudio.graders.models import Grader, GraderVersion
+from rftstudio.graders.proof import NotProven
 from rftstudio.registry.models import BaseModel
 from rftstudio.runs.check import MAX_SEED
 from rftstudio.tasksets.models import TaskSet, TaskSetVersion
@@ -130,6 +133,9 @@ class LaunchForm(forms.Form):
     def add_spec_error(self, error: SpecError) -> None:
         """Show an engine's complaint on the field it names, or above the form."""
         text = " ".join(part for part in (error.message, error.fix) if part)
+        if isinstance(error, NotProven):
+            address = reverse(error.page, args=error.arguments)
+            text = format_html('{} <a href="{}">{}</a>', text, address, error.link)
         self.add_error(error.path if error.path in self.fields else None, text)
 
     @property

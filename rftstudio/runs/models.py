@@ -1,16 +1,17 @@
-"""Training runs, and what they reported: events, checkpoints, rollouts."""
+"""Training runs, what they reported (events, checkpoints, rollouts), and answers graded once more."""
 
 from typing import Any, ClassVar
 
 from django.db import models
 
 from rftstudio.accounts.models import Workspace
-from rftstudio.graders.models import GraderVersion
+from rftstudio.graders.models import Grader, GraderVersion
+from rftstudio.lib.errand import Errand
 from rftstudio.registry.models import BaseModel, TunedModel
 from rftstudio.runs.jobs import EngineJob, Status
 from rftstudio.tasksets.models import TaskSet, TaskSetVersion
 
-__all__ = ["Checkpoint", "Rollout", "Run", "RunEvent", "Status"]
+__all__ = ["Checkpoint", "Replay", "Rollout", "Run", "RunEvent", "Status"]
 
 
 class Run(EngineJob):
@@ -124,3 +125,32 @@ class Rollout(models.Model):
 
     def __str__(self) -> str:
         return f"{self.run_id}:{self.seq}"
+
+
+class Replay(Errand):
+    """What another grader, or another version, would have given for the answers of a training.
+
+    number: the version that is tried, None for the draft as it was. cap: answers looked at, at most. result: as
+    `replay.report` makes it.
+    """
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="replays")
+    grader = models.ForeignKey(Grader, on_delete=models.CASCADE, related_name="replays")
+    number = models.PositiveIntegerField(null=True)
+    content_hash = models.CharField(max_length=64)
+    spec = models.JSONField()
+    cap = models.PositiveIntegerField()
+    result = models.JSONField(default=dict)
+
+    task = "runs.replay"
+    workspace_path: ClassVar[str] = "run__workspace"
+
+    class Meta:
+        ordering: ClassVar = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.label} over {self.run}"
+
+    @property
+    def label(self) -> str:
+        return f"version {self.number}" if self.number else f"the draft ({self.content_hash[:7]})"

@@ -5,6 +5,7 @@ from django.apps import apps
 
 from rftstudio.runs import queue
 from rftstudio.runs.jobs import EngineJob, Status
+from rftstudio.runs.replay import do_replay
 
 
 @shared_task(name="runs.start_job")
@@ -21,3 +22,9 @@ def start_job(app_label: str, model: str, pk: int) -> bool:
 def reconcile() -> dict[str, int]:
     """Every ten seconds: supervisors that died are replaced, free places are given to who waits."""
     return {"taken_over": len(queue.take_over_lost()), "started": len(queue.start_waiting())}
+
+
+@shared_task(name="runs.replay")
+def replay(pk: int) -> None:
+    """Grade stored answers once more. Minutes at the most; what takes longer is cut off and says so."""
+    do_replay(pk=pk)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from rftstudio.runs.views import detail, launch, listing
+from rftstudio.runs.views import detail, evidence, launch, listing, replay
 
 app_name = "runs"
 urlpatterns = [
@@ -16,4 +16,9 @@ urlpatterns = [
     path("runs/<int:pk>/cancel/", detail.cancel, name="cancel"),
     path("runs/<int:pk>/checkpoints/<int:step>/keep/", detail.keep, name="keep"),
     path("runs/<int:pk>/files/<slug:name>/", detail.download, name="download"),
+    path("runs/<int:pk>/calibrate/", evidence.calibrate_step, name="calibrate_step"),
+    path("rollouts/<int:pk>/wrong/", evidence.wrong, name="wrong"),
+    path("rollouts/<int:pk>/calibrate/", evidence.calibrate, name="calibrate"),
+    path("graders/<int:pk>/replay/", replay.replays, name="replay"),
+    path("replays/<int:pk>/", replay.report, name="replay_report"),
 ]

@@ -12,14 +12,17 @@ from django.utils import timezone
 
 from rftstudio.accounts.actions import invite
 from rftstudio.accounts.models import Role
-from rftstudio.evaluations.models import Comparison
+from rftstudio.evaluations.models import Answer, Comparison
+from rftstudio.graders.calibration import add_answers, create_set
+from rftstudio.graders.cases import add_case
 from rftstudio.graders.judges.actions import create_judge
+from rftstudio.graders.keeping import item_of, keep_answer
 from rftstudio.graders.lists.actions import receive_list, save_upload
 from rftstudio.graders.models import WordListUpload
 from rftstudio.registry.models import TunedModel
-from rftstudio.runs.models import Checkpoint, Run
+from rftstudio.runs.models import Checkpoint, Replay, Run
 from rftstudio.tasksets.models import ItemImport
-from tests.factories import make_run
+from tests.factories import make_rollouts, make_run
 
 ROOMS = ("accounts", "tasksets", "graders", "registry", "runs", "evaluations")
 
@@ -49,13 +52,18 @@ class WholeProject:
         )
         Run.objects.filter(pk=run.pk).update(status="succeeded", tuned_model=tuned)
         Checkpoint.objects.create(run=run, step=1, path="checkpoints/step-1")
+        comparison = Comparison.objects.create(workspace=self.workspace, run=run, finished_at=timezone.now())
         self.objects: dict[str, Any] = {
             "tuned_model": tuned,
             "base_model": run.base_model,
-            "comparison": Comparison.objects.create(workspace=self.workspace, run=run, finished_at=timezone.now()),
+            "comparison": comparison,
+            "answer": Answer.objects.create(
+                comparison=comparison, seq=0, item_key="billing-0", model="base", text="billing"
+            ),
             "import": ItemImport.objects.create(taskset=self.taskset, file_name="a.csv", path="a.csv", format="csv"),
             "grader": run.grader_version.grader,
             "item": self.taskset.items.first(),
+            **evidence_of(run),
             "membership": self.workspace.memberships.get(role=Role.OWNER),
             "judge": create_judge(
                 workspace=self.workspace, by=None, name="main", base_url="https://judge.example.org/v1", model="m"
@@ -72,6 +80,9 @@ class WholeProject:
             "taskset_pk": lambda: self.taskset.pk,
             "number": lambda: 1,
             "step": lambda: 1,
+            "set_pk": lambda: self.objects["calibration_case"].calibration_set_id,
+            "answer_pk": lambda: self.objects["regression_case"].answer_id,
+            "case_pk": lambda: self.objects["calibration_case"].pk,
             "sample": lambda: "clinic-inbox",
             "form": lambda: "csv",
             "name": lambda: "log",
@@ -94,6 +105,10 @@ class WholeProject:
             "items": "item",
             "imports": "import",
             "w": "base_model",
+            "regression-cases": "regression_case",
+            "rollouts": "rollout",
+            "answers": "answer",
+            "replays": "replay",
         }
         if first == "tasksets":
             return self.taskset.pk
@@ -112,6 +127,23 @@ class WholeProject:
         ]
         text = serializers.serialize("json", rows)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def evidence_of(run: Run) -> dict[str, Any]:
+    """A stored answer of the training, kept as a regression case and for calibration, and a replay over it."""
+    grader, taskset = run.grader_version.grader, run.taskset_version.taskset
+    rollout = make_rollouts(run, [("billing-0", "billing")])[0]
+    kept = keep_answer(taskset=taskset, item=item_of(taskset, "billing-0"), text="billing")
+    found = create_set(taskset=taskset, name="Thirty", by=run.created_by, filled=False)
+    add_answers(calibration_set=found, answers=[kept])
+    return {
+        "rollout": rollout,
+        "regression_case": add_case(
+            grader=grader, answer=kept, rule="at_least", wanted=1, why="", gave=None, by=run.created_by
+        ),
+        "calibration_case": found.cases.get(),
+        "replay": Replay.objects.create(run=run, grader=grader, content_hash="0" * 64, spec=grader.spec, cap=10),
+    }
 
 
 @pytest.fixture

@@ -16,8 +16,10 @@ from rftstudio.graders import actions
 from rftstudio.graders.checking import check_references
 from rftstudio.graders.forms import FORMS
 from rftstudio.graders.models import Grader
+from rftstudio.graders.proof import NotProven
 from rftstudio.graders.trial import try_on_items
 from rftstudio.graders.tryout import Tryout
+from rftstudio.graders.views.check import stopped
 from rftstudio.graders.workbench import Workbench
 
 PAGE = "graders/builder.html"
@@ -87,7 +89,9 @@ def _save(request: Request, bench: Workbench, *, publish: bool) -> HttpResponse:
         return _page(request, bench, "#changed", failed=str(error))
     if publish:
         try:
-            version = actions.publish_grader(grader=grader, by=request.user, note=request.POST.get("note", ""))
+            version = actions.publish_tested(grader=grader, by=request.user, note=request.POST.get("note", ""))
+        except NotProven as error:
+            return stopped(request, error)
         except SpecError as error:
             return _page(request, bench, "#changed", failed=str(error))
         _say_published(request, grader, version.number)

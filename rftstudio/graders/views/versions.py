@@ -14,7 +14,9 @@ from rftstudio.engine.errors import SpecError
 from rftstudio.graders import actions
 from rftstudio.graders.diff import changes_between
 from rftstudio.graders.models import GraderVersion
+from rftstudio.graders.proof import NotProven
 from rftstudio.graders.views.builder import GRADERS, warn_of_references
+from rftstudio.graders.views.check import stopped
 from rftstudio.graders.words import describe
 
 
@@ -23,7 +25,10 @@ def publish(request: Request, pk: int) -> HttpResponse:
     """Publish the draft as it is saved."""
     grader = fetch(request, GRADERS, Action.EDIT, pk=pk)
     try:
-        version = actions.publish_grader(grader=grader, by=request.user, note=request.POST.get("note", ""))
+        note, anyway = request.POST.get("note", ""), "anyway" in request.POST
+        version = actions.publish_tested(grader=grader, by=request.user, note=note, anyway=anyway)
+    except NotProven as error:
+        return stopped(request, error)
     except SpecError as error:
         messages.error(request, f"Not published. {error}")
         return redirect("graders:builder", pk)

@@ -138,6 +138,7 @@ def _common(request: Request, run: Run) -> dict[str, Any]:
         "taskset": run.taskset,
         "spine_step": "training",
         "may_edit": may(request, run.workspace, Action.EDIT),
+        "may_review": may(request, run.workspace, Action.REVIEW),
     }
 
 
