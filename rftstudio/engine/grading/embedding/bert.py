@@ -86,7 +86,7 @@ class SentenceModel:
         return (shares_HTT @ value).transpose(1, 0, 2).reshape(len(states_TE), -1)
 
     def _linear(self, name: str, states: Array) -> Array:
-        return states @ self._weights[f"{name}.weight"].T + self._weights[f"{name}.bias"]
+        return np.asarray(states @ self._weights[f"{name}.weight"].T + self._weights[f"{name}.bias"])
 
     def _normed(self, name: str, states: Array) -> Array:
         centred = states - states.mean(axis=-1, keepdims=True)
