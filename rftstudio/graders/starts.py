@@ -6,6 +6,12 @@ from rftstudio.engine.grading import default_for
 from rftstudio.tasksets.models import TaskSet
 
 _TEMPLATES = {"input": "{{ sample.output_text }}", "reference": "{{ item.reference_answer }}"}
+_PYTHON = """\
+def grade(sample, item):
+    answer = sample["output_text"].strip()
+    expected = str(item["reference_answer"])
+    return 1.0 if answer == expected else 0.0
+"""
 _ANSWER_TYPES = {
     "text_similarity": "text",
     "number": "number",
@@ -26,6 +32,7 @@ def starting_specs(taskset: TaskSet) -> dict[str, dict[str, Any]]:
     usual = default_spec(taskset)
     starts = {kind: {**_default(taskset, answer_type), "name": ""} for kind, answer_type in _ANSWER_TYPES.items()}
     starts["string_check"] = {"type": "string_check", **_TEMPLATES, "operation": "ilike"}
+    starts["python"] = {"type": "python", "source": _PYTHON}
     starts["multi"] = {"type": "multi", "graders": {"right": usual}, "calculate_output": "right"}
     criterion = {"name": "right answer", "sentence": "Gives the right answer.", "weight": 1.0, "check": usual}
     starts["rubric"] = {"type": "rubric", "criteria": [criterion]}

@@ -10,6 +10,7 @@ from typing import Any
 
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading import grade
+from rftstudio.engine.grading.sandbox.pool import patience
 from rftstudio.engine.types import Item, Sample
 from rftstudio.graders.workbench import Workbench
 from rftstudio.tasksets.answers import shown_answer
@@ -17,6 +18,7 @@ from rftstudio.tasksets.models import TaskItem
 from rftstudio.tasksets.rows import draft_item
 
 MAX_ANSWER = 20_000  # characters
+MAX_SECONDS = 3.0  # for a Python grader
 MAX_COMPARED = 100_000_000  # product of two lengths whose likeness is worked out while a page waits
 
 
@@ -105,7 +107,8 @@ class Tryout:
         item, spec = self._item, self.bench.spec
         if self.problem or item is None or spec is None:
             return None
-        return grade(spec, item, Sample.from_text(self.answer)).to_json()
+        with patience(MAX_SECONDS):
+            return grade(spec, item, Sample.from_text(self.answer)).to_json()
 
     @cached_property
     def problem(self) -> str:

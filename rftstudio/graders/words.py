@@ -32,6 +32,9 @@ def describe(spec: Mapping[str, Any]) -> str:
         case "json_fields":
             paths = [str(row.get("path", "")) for row in _rows(spec.get("fields"))]
             return f"fields {_some(paths)}" if paths else "every value of the reference answer"
+        case "python":
+            lines = len(str(spec.get("source", "")).splitlines())
+            return f"a Python function of its own ({lines} lines)"
         case "multi":
             return f"formula {quote(str(spec.get('calculate_output', '')), 60)}"
         case "rubric":

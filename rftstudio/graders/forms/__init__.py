@@ -6,6 +6,7 @@ from rftstudio.graders.forms.kind import KindForm
 from rftstudio.graders.forms.multi import MultiForm
 from rftstudio.graders.forms.number import NumberForm
 from rftstudio.graders.forms.other import OtherForm
+from rftstudio.graders.forms.python import PythonForm
 from rftstudio.graders.forms.ranking import RankingForm
 from rftstudio.graders.forms.rubric import RubricForm
 from rftstudio.graders.forms.set_match import SetMatchForm
@@ -24,6 +25,7 @@ FORMS: dict[str, type[KindForm]] = {
         StringCheckForm,
         RubricForm,
         MultiForm,
+        PythonForm,
     )
 }
 
