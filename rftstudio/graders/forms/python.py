@@ -28,7 +28,7 @@ class PythonForm(KindForm):
 
     source = SourceField(
         label="The function",
-        help_text="grade(sample, item) gets the answer as sample[\"output_text\"] and the item's columns as item, and "
+        help_text='grade(sample, item) gets the answer as sample["output_text"] and the item\'s columns as item, and '
         "returns a number, usually from 0 to 1.",
     )
     engine = ChoiceField(

@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-
 from rftstudio.command.terminal import ROOT
 from rftstudio.engine.grading.sandbox import detect, slot
 from rftstudio.engine.grading.sandbox.layers import COMBINATIONS, LayerFault
