@@ -64,6 +64,12 @@ def may(request: HttpRequest, workspace: Workspace, action: Action) -> bool:
     return role_in(request, workspace) in action.value
 
 
+def require_operator(request: HttpRequest) -> None:
+    """For what concerns the whole install: whoever runs it (staff). Raises 404 for everybody else."""
+    if not (request.user.is_active and request.user.is_staff):
+        raise Http404("There is nothing here, or it is not yours.")
+
+
 def require(request: HttpRequest, workspace: Workspace, action: Action) -> None:
     """Raises 404 for a stranger, 403 for too low a role."""
     role = role_in(request, workspace)

@@ -9,6 +9,7 @@ from typing import Any
 
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading import Spec, check_variables, grade, parse_spec, spec_errors
+from rftstudio.engine.grading.sandbox.pool import patience
 from rftstudio.engine.types import Item, Sample
 from rftstudio.graders.toolbox import Toolbox, missing_tools
 from rftstudio.tasksets.answers import shown_answer
@@ -16,7 +17,7 @@ from rftstudio.tasksets.definition import definition_of
 from rftstudio.tasksets.models import TaskItem, TaskSet
 from rftstudio.tasksets.rows import draft_item
 
-MAX_SPEC_BYTES = 256 * 1024
+MAX_SPEC_BYTES = 640 * 1024  # a Python source may have 256 kB, and is longer as JSON
 REFERENCE_ITEMS = 300
 REFERENCE_SECONDS = 5.0
 FULL = 1 - 1e-9
@@ -113,7 +114,7 @@ def check_references(taskset: TaskSet, spec: Spec, *, limit: int = REFERENCE_ITE
         if monotonic() - started > REFERENCE_SECONDS:
             break
         item = draft_item(taskset, row, definition=definition)
-        with toolbox.lent():
+        with toolbox.lent(), patience(REFERENCE_SECONDS):
             found = grade(spec, item, reference_sample(item, taskset.answer_type))
         n += 1
         if found.score is None:

@@ -7,6 +7,12 @@ from rftstudio.tasksets.models import TaskSet
 
 _TEMPLATES = {"input": "{{ sample.output_text }}", "reference": "{{ item.reference_answer }}"}
 JUDGE = "judge"
+_PYTHON = """\
+def grade(sample, item):
+    answer = sample["output_text"].strip()
+    expected = str(item["reference_answer"])
+    return 1.0 if answer == expected else 0.0
+"""
 _ANSWER_TYPES = {
     "text_similarity": "text",
     "number": "number",
@@ -30,6 +36,7 @@ def starting_specs(taskset: TaskSet) -> dict[str, dict[str, Any]]:
     starts["keywords"] = {"type": "keywords", "required": ["the first thing"], "inflections": "english"}
     starts["regex"] = {"type": "regex", "pattern": r"\w+"}
     starts["format"] = {"type": "format", "max_words": 200, "no_preamble": True, "ends_properly": True}
+    starts["python"] = {"type": "python", "source": _PYTHON}
     starts["multi"] = {"type": "multi", "graders": {"right": usual}, "calculate_output": "right"}
     starts.update(_judged(usual_judge(taskset)))
     criterion = {"name": "right answer", "sentence": "Gives the right answer.", "weight": 1.0, "check": usual}

@@ -10,6 +10,7 @@ from typing import Any
 
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading import Spec, grade
+from rftstudio.engine.grading.sandbox.pool import patience
 from rftstudio.engine.types import Item
 from rftstudio.graders.checking import FULL, Marked, reference_sample, spread
 from rftstudio.graders.toolbox import Toolbox
@@ -156,7 +157,8 @@ def other_answers(references: Sequence[Any]) -> list[int | None]:
 
 
 def _mark(side: Side, row: TaskItem, spec: Spec, item: Item, sample: Any, *, is_odd: Any) -> None:
-    found = grade(spec, item, sample)
+    with patience(MAX_SECONDS):
+        found = grade(spec, item, sample)
     if found.score is None:
         side.n_no_score += 1
         side.odd.insert(0, Marked(row.pk, row.key, None, found.reason))

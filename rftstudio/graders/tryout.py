@@ -12,6 +12,7 @@ from typing import Any
 from rftstudio.engine.errors import EngineError, SpecError
 from rftstudio.engine.grading import grade
 from rftstudio.engine.grading.judges.budget import Spent
+from rftstudio.engine.grading.sandbox.pool import patience
 from rftstudio.engine.types import Item, Sample
 from rftstudio.graders.toolbox import Toolbox
 from rftstudio.graders.workbench import Workbench
@@ -20,6 +21,7 @@ from rftstudio.tasksets.models import TaskItem
 from rftstudio.tasksets.rows import draft_item
 
 MAX_ANSWER = 20_000  # characters
+MAX_SECONDS = 3.0  # for a Python grader
 MAX_COMPARED = 100_000_000  # product of two lengths whose likeness is worked out while a page waits
 
 
@@ -111,7 +113,7 @@ class Tryout:
         if self.problem or item is None or spec is None:
             return None
         try:
-            with self._toolbox.lent(judges=self.asks_judge) as judges:
+            with self._toolbox.lent(judges=self.asks_judge) as judges, patience(MAX_SECONDS):
                 found = grade(spec, item, Sample.from_text(self.answer)).to_json()
         except EngineError as error:
             self.problem = str(error)

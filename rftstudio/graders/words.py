@@ -40,6 +40,9 @@ def describe(spec: Mapping[str, Any]) -> str:
             return f"{verb} the pattern {quote(str(spec.get('pattern', '')), 60)}{part}"
         case "format":
             return _format(spec)
+        case "python":
+            lines = len(str(spec.get("source", "")).splitlines())
+            return f"a Python function of its own ({lines} lines)"
         case "multi":
             return f"formula {quote(str(spec.get('calculate_output', '')), 60)}"
         case "rubric":

@@ -6,15 +6,17 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from rftstudio.accounts.access import Action, fetch, may, visible
+from rftstudio.accounts.access import Action, fetch, may, require_operator, visible
 from rftstudio.accounts.actions import create_workspace
 from rftstudio.accounts.models import User, Workspace
 from rftstudio.accounts.request import Request
 from rftstudio.engine.errors import SpecError
+from rftstudio.engine.grading.sandbox.status import sandbox_status
 from rftstudio.home import manual as book
 from rftstudio.home.samples import open_sample as open_sample_action
 from rftstudio.home.samples import shipped_samples
 from rftstudio.home.spine import spine_of
+from rftstudio.home.status import parts
 from rftstudio.runs.jobs import OPEN_STATUSES
 from rftstudio.tasksets.models import TaskSet
 
@@ -62,6 +64,18 @@ def open_sample(request: Request, slug: str, sample: str) -> HttpResponse:
         messages.error(request, str(error))
         return redirect("home:workspace", slug)
     return redirect("tasksets:detail", taskset.pk)
+
+
+@require_safe
+def status(request: Request) -> HttpResponse:
+    """For whoever runs the install: what works, and which layers of the sandbox hold."""
+    require_operator(request)
+    try:
+        sandbox, problem = sandbox_status(), ""
+    except SpecError as error:
+        sandbox, problem = None, str(error)
+    context = {"parts": parts(), "sandbox": sandbox, "problem": problem}
+    return render(request, "home/status.html", context)
 
 
 @login_not_required

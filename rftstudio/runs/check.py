@@ -13,6 +13,7 @@ from django.conf import settings as django_settings
 from rftstudio.engine import presets
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading import Spec, check_variables, grade, parse_spec
+from rftstudio.engine.grading.sandbox.status import refusal
 from rftstudio.engine.types import Item
 from rftstudio.graders.agreement import require_agreement
 from rftstudio.graders.checking import reference_sample
@@ -84,6 +85,8 @@ def _check_grader(version: GraderVersion, taskset_version: TaskSetVersion, items
     except SpecError as error:
         message = f"The grader does not fit: {error}"
         raise SpecError(message, path="grader_version", fix="Correct and publish it.") from None
+    if reason := refusal(spec):
+        raise SpecError(f"The grader cannot run on this machine. {reason}", path="grader_version")
     answer_type = taskset_version.definition["answer_type"]
     toolbox = _toolbox(version)
     if toolbox.judges:

@@ -18,6 +18,7 @@ import torch
 from rftstudio.engine.errors import GraderFault, SpecError
 from rftstudio.engine.events import Log, read
 from rftstudio.engine.grading import parse_spec
+from rftstudio.engine.grading.sandbox.status import in_words, of_run
 from rftstudio.engine.inference import loading
 from rftstudio.engine.inference.adapters import add_adapter, hash_file, only_adapter
 from rftstudio.engine.inference.answers import Answer, answer
@@ -117,9 +118,10 @@ class EvaluationRun:
     def _announce(self, model: Any, n_items: int) -> None:
         versions = {name: importlib.metadata.version(name) for name in ("torch", "transformers", "peft")}
         name = self.job.model.name or Path(self.job.model.path).name
+        sandbox = of_run(self.spec, self.events.path)
         say(
             self.events,
-            f"Asking {len(self.job.adapters) or 1} models about {n_items} tasks.",
+            f"Asking {len(self.job.adapters) or 1} models about {n_items} tasks.{in_words(sandbox)}",
             kind="started",
             key="started",
             versions={**versions, "python": platform.python_version()},
@@ -133,7 +135,7 @@ class EvaluationRun:
             },
             seed=self.job.seed,
             n_items=n_items,
-            sandbox=[],
+            sandbox=sandbox,
             judges=described(self.judges),
         )
 

@@ -15,6 +15,7 @@ from transformers import set_seed
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.events import Log, read
 from rftstudio.engine.grading import parse_spec
+from rftstudio.engine.grading.sandbox.status import in_words, of_run
 from rftstudio.engine.inference import loading
 from rftstudio.engine.inference.answers import Answer, answer
 from rftstudio.engine.inference.sampler import Sampler
@@ -100,6 +101,7 @@ class TrainingRun:
         versions = {name: importlib.metadata.version(name) for name in ("torch", "transformers", "trl", "peft")}
         model = self.job.model
         name = model.name or Path(model.path).name
+        sandbox = of_run(self.spec, self.events.path)
         data = {
             "versions": {**versions, "python": platform.python_version()},
             "host": socket.gethostname(),
@@ -112,12 +114,12 @@ class TrainingRun:
             },
             "seed": self.job.seed,
             "total_steps": self.settings.steps,
-            "sandbox": [],
+            "sandbox": sandbox,
             "n_train": len(self.train),
             "n_validation": len(self.validation),
             "judges": described(self.judges),
         }
-        message = f"Training {name} on {len(self.train)} tasks, {self.settings.steps} steps."
+        message = f"Training {name} on {len(self.train)} tasks, {self.settings.steps} steps.{in_words(sandbox)}"
         say(self.events, message, kind="started", key="started", **data)
 
     def _evaluate(self) -> list[Answer]:

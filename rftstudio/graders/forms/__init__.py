@@ -12,6 +12,7 @@ from rftstudio.graders.forms.multi import MultiForm
 from rftstudio.graders.forms.number import NumberForm
 from rftstudio.graders.forms.other import OtherForm
 from rftstudio.graders.forms.pairwise import PairwiseForm
+from rftstudio.graders.forms.python import PythonForm
 from rftstudio.graders.forms.ranking import RankingForm
 from rftstudio.graders.forms.regex import RegexForm
 from rftstudio.graders.forms.rubric import RubricForm
@@ -40,6 +41,7 @@ FORMS: dict[str, type[KindForm]] = {
         LabelModelForm,
         PairwiseForm,
         EndpointForm,
+        PythonForm,
     )
 }
 

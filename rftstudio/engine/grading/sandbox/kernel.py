@@ -1,5 +1,6 @@
 """Calls that Python has no function for, by number through libc. Raises `OSError` with the kernel's reason."""
 
+import contextlib
 import ctypes
 import os
 from typing import Any
@@ -43,7 +44,5 @@ def drop_capabilities(capset: int) -> None:
             break
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     call(capset, ctypes.byref(header), ctypes.byref((ctypes.c_uint32 * 6)()))
-    try:
+    with contextlib.suppress(OSError):  # kernels without ambient capabilities have none to clear
         prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
-    except OSError:  # kernels without ambient capabilities have none to clear
-        pass

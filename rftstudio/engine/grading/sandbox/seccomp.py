@@ -27,11 +27,45 @@ O_TMPFILE = 0o20000000
 _ITSELF = 0x7FFFFFF1  # stands for the worker's own id, which no process has
 FIOCLEX, FIONBIO = 0x5451, 0x5421
 
-COMPUTE = ["read", "write", "readv", "writev", "pread64", "close", "fstat", "lseek", "mmap", "mprotect", "munmap", "mremap", "brk", "madvise", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "poll", "ppoll", "select", "pselect6", "getpid", "gettid", "getppid", "getuid", "geteuid", "getgid", "getegid", "getresuid", "getresgid", "getrandom", "clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time", "times", "getrusage", "futex", "set_robust_list", "rseq", "sched_yield", "sched_getaffinity", "getcpu", "exit", "exit_group", "getcwd", "restart_syscall", "uname", "setitimer", "getitimer", "alarm", "getrlimit", "dup"]
-LOOK = ["stat", "lstat", "newfstatat", "statx", "access", "faccessat", "faccessat2", "readlink", "readlinkat", "getdents64", "getdents"]
-SCRATCH = ["pwrite64", "ftruncate", "mkdir", "mkdirat", "unlink", "unlinkat", "rmdir", "rename", "renameat", "renameat2", "fsync", "fdatasync"]
-SUPERVISE = ["fork", "wait4", "waitid", "kill", "tgkill", "prctl", "seccomp", "setrlimit", "prlimit64", "set_tid_address", "open", "openat", "pipe2", "fcntl", "dup2", "dup3", "sysinfo"]
-HOSTILE = ["ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "kcmp", "bpf", "io_uring_setup", "io_uring_enter", "io_uring_register", "userfaultfd", "perf_event_open", "keyctl", "add_key", "request_key", "unshare", "setns", "mount", "umount2", "pivot_root", "chroot", "move_mount", "open_tree", "fsopen", "fsconfig", "fsmount", "fspick", "mount_setattr", "open_by_handle_at", "name_to_handle_at", "kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module", "personality", "pidfd_getfd", "swapon", "reboot", "acct", "quotactl", "syslog", "fanotify_init"]
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+COMPUTE = _words(
+    """
+    read write readv writev pread64 close fstat lseek mmap mprotect munmap mremap brk madvise rt_sigaction
+    rt_sigprocmask rt_sigreturn sigaltstack poll ppoll select pselect6 getpid gettid getppid getuid geteuid getgid
+    getegid getresuid getresgid getrandom clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time
+    times getrusage futex set_robust_list rseq sched_yield sched_getaffinity getcpu exit exit_group getcwd
+    restart_syscall uname setitimer getitimer alarm getrlimit dup
+    """
+)
+LOOK = _words(
+    """
+    stat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat getdents64 getdents
+    """
+)
+SCRATCH = _words(
+    """
+    pwrite64 ftruncate mkdir mkdirat unlink unlinkat rmdir rename renameat renameat2 fsync fdatasync
+    """
+)
+SUPERVISE = _words(
+    """
+    fork wait4 waitid kill tgkill prctl seccomp setrlimit prlimit64 set_tid_address open openat pipe2 fcntl dup2
+    dup3 sysinfo
+    """
+)
+HOSTILE = _words(
+    """
+    ptrace process_vm_readv process_vm_writev process_madvise kcmp bpf io_uring_setup io_uring_enter
+    io_uring_register userfaultfd perf_event_open keyctl add_key request_key unshare setns mount umount2 pivot_root
+    chroot move_mount open_tree fsopen fsconfig fsmount fspick mount_setattr open_by_handle_at name_to_handle_at
+    kexec_load kexec_file_load init_module finit_module delete_module personality pidfd_getfd swapon reboot acct
+    quotactl syslog fanotify_init
+    """
+)
 
 Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, constant
 

@@ -18,10 +18,23 @@ MAX_BYTES = 256_000
 MAX_NESTING = 60  # of brackets; far below what Python's own parser can take
 _FIX = "Correct the line. The editor's line numbers are those of the message."
 
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
 # Names with which text becomes code, or a function reaches its own code or another's: one answer could then change how
 # the next is marked. And what makes two runs on the same answer differ, which could not be told from that.
 _NEVER_SHARED = frozenset(
-    ["eval", "exec", "compile", "__import__", "globals", "locals", "vars", "setattr", "delattr", "breakpoint", "open", "input", "pickle", "marshal", "shelve", "copyreg", "dill", "cloudpickle", "importlib", "pkgutil", "runpy", "code", "codeop", "ctypes", "gc", "sys", "inspect", "types", "builtins", "traceback", "atexit", "signal", "threading", "multiprocessing", "subprocess", "asyncio", "concurrent", "os", "pathlib", "shutil", "tempfile", "io", "socket", "random", "secrets", "uuid", "time", "unsafe_load", "full_load", "load_all", "Loader", "UnsafeLoader", "FullLoader", "unsafe_load_all", "attrgetter", "methodcaller", "create_model", "frompyfunc", "getattr"]
+    _words(
+        """
+        eval exec compile __import__ globals locals vars setattr delattr breakpoint open input pickle marshal
+        shelve copyreg dill cloudpickle importlib pkgutil runpy code codeop ctypes gc sys inspect types builtins
+        traceback atexit signal threading multiprocessing subprocess asyncio concurrent os pathlib shutil
+        tempfile io socket random secrets uuid time unsafe_load full_load load_all Loader UnsafeLoader
+        FullLoader unsafe_load_all attrgetter methodcaller create_model frompyfunc getattr
+        """
+    )
 )
 # Modules whose import has an effect of its own, or needs what a jail does not have.
 _NOT_AHEAD = frozenset({"antigravity", "this", "idlelib", "turtle", "turtledemo", "tkinter", "test", "lib2to3"})
@@ -155,8 +168,7 @@ def _reaches_inside(tree: ast.AST) -> bool:
         if isinstance(node, ast.Global):
             return True
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and "__" in node.value:
-            if not isinstance(getattr(node, "parent", None), ast.Expr) and node.value not in harmless:
-                return True
+            return True
     return any(name.startswith("__") and name not in harmless for name in _names(tree))
 
 

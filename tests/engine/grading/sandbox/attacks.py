@@ -5,9 +5,9 @@ the others are kinds of failure, or `harmless`: it may do that and wins nothing 
 control: what it does to an ordinary process, which shows that the attack works at all. through: it gets through;
 hangs; dies; wild: it returns something that is no score.
 
-`item` has what an attacker could find out: pid (the studio's), port, udp, unix, abstract, secret (a file), folder (which
-anyone may write to), nr (numbers of system calls). In the control it has `plain`, and the dangerous ones then stop
-short of the harm: they send signal 0, fork once, or take a little more than the sandbox allows.
+`item` has what an attacker could find out: pid (the studio's), port, udp, unix, abstract, secret (a file), folder
+(which anyone may write to), nr (numbers of system calls). In the control it has `plain`, and the dangerous ones then
+stop short of the harm: they send signal 0, fork once, or take a little more than the sandbox allows.
 """
 
 import textwrap
@@ -192,7 +192,8 @@ _add("socket by number", "return call(item['nr']['socket'], 1, 1, 0) >= 0")
 _add(
     "accept and send by number",
     """
-    return any(raw(item['nr'][name], 0, 0, 0, 0, 0, 0) < 0 and ctypes.get_errno() == 88  # not a socket: it was looked at
+    # Not a socket (88): the kernel looked at it.
+    return any(raw(item['nr'][name], 0, 0, 0, 0, 0, 0) < 0 and ctypes.get_errno() == 88
                for name in ('connect', 'sendto', 'recvfrom', 'accept'))
 """,
 )
