@@ -1,4 +1,4 @@
-"""What a training will ask of judges: which ones, about how many answers. For the launch page; nothing is asked here."""
+"""What a training will ask of judges: which ones, about how many answers. For the launch page; it asks nothing."""
 
 from collections.abc import Mapping
 from contextlib import suppress

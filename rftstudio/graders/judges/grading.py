@@ -68,7 +68,7 @@ def _named(workspace: Workspace, spec: Any) -> list[JudgeEndpoint]:
 def _endpoint(judge: JudgeEndpoint) -> Endpoint:
     return Endpoint(
         name=judge.name,
-        base_url=judge.base_url,
+        base_url=embedded.address() if judge.embedded else judge.base_url,
         model=judge.model,
         key_env=KEY_VARIABLE.format(judge.pk) if judge.has_key else "",
         price_in=judge.price_in,
