@@ -121,7 +121,7 @@ def _money(subject: Subject, tokens: int) -> float | None:
     """At the dearest of the judges' prices for what is read, which is nearly all of it."""
     workspace = subject.grader.taskset.workspace
     names = Toolbox.of(workspace, subject.spec).judges
-    prices = workspace.judges.filter(name__in=names).exclude(price_in=None).values_list("price_in", flat=True)
+    prices = [price for price in workspace.judges.filter(name__in=names).values_list("price_in", flat=True) if price]
     return max(prices) * tokens / 1e6 if prices else None
 
 
