@@ -1,15 +1,23 @@
-"""Grades a second of the deterministic kinds through `grade_many`, on one core. `python -m tests.bench.grading`."""
+"""Grades a second through `grade_many`: deterministic kinds on one core, Python graders fresh and in batches.
+
+`python -m tests.bench.grading`
+"""
 
 import json
 import os
-from time import process_time
+from time import perf_counter, process_time
 from typing import Any
 
-from rftstudio.engine.grading import grade_many, parse_spec
+import psutil
+
+from rftstudio.engine.grading import Spec, grade_many, parse_spec
+from rftstudio.engine.grading.sandbox.detect import detect
+from rftstudio.engine.grading.sandbox.pool import close
 from rftstudio.engine.types import Item, Sample
 from tests.engine.models import sentence_model
 
 TARGET = 20_000
+TARGET_FRESH, TARGET_BATCH = 100, 10_000  # of Python graders
 PAIRS = 4_000
 ROUNDS = 5
 
@@ -157,8 +165,60 @@ def run() -> dict[str, Any]:
         "grades_per_second": {kind: round(speed) for kind, speed in speeds.items()},
         "target": TARGET,
         "reached": min(speeds.values()) >= TARGET,
+        "python": python_speeds(),
         "with_a_model": {kind: round(_speed(*case, pairs=200, rounds=1)) for kind, case in SLOWER.items()},
     }
+
+
+def python_speeds() -> dict[str, Any]:
+    """Of Python graders: a process for each answer on one core, and batches on all cores. Best of five rounds.
+
+    per_second: by the clock. per_cpu_second: by processor time of this process and its jails, which says more where
+    something else runs on the machine.
+    """
+    if refusal := detect().refusal:
+        return {"refused": refusal}
+    source = "def grade(sample, item):\n    return 1.0 if sample['output_text'] == item['reference_answer'] else 0.0\n"
+    alone = parse_spec({"type": "python", "source": "import sys\n" + source})  # may not share a process
+    shared = parse_spec({"type": "python", "source": source})
+    item = Item("1", (), {"reference_answer": "appointment"})
+    pairs = [(item, Sample("appointment" + "!" * (number % 2))) for number in range(6400)]
+    cores = os.sched_getaffinity(0)
+    rates: dict[str, list[tuple[float, float]]] = {"fresh": [], "batch": []}
+    for _ in range(ROUNDS):
+        os.sched_setaffinity(0, {min(cores)})
+        rates["fresh"].append(_rates(alone, pairs[:300]))
+        os.sched_setaffinity(0, cores)
+        rates["batch"].append(_rates(shared, pairs))
+    found = {
+        name: {"per_second": round(max(r[0] for r in each)), "per_cpu_second": round(max(r[1] for r in each))}
+        for name, each in rates.items()
+    }
+    reached = found["fresh"]["per_second"] >= TARGET_FRESH and found["batch"]["per_second"] >= TARGET_BATCH
+    combination = detect().combination
+    layers = combination.name if combination else ""
+    return {**found, "targets": [TARGET_FRESH, TARGET_BATCH], "reached": reached, "layers": layers}
+
+
+def _rates(spec: Spec, pairs: list[tuple[Item, Sample]]) -> tuple[float, float]:
+    """Grades a second, and a second of processor time, in jails that are there already."""
+    close()
+    grade_many(spec, pairs[:200])
+    before, started = _processor_time(), perf_counter()
+    grades = grade_many(spec, pairs)
+    seconds = perf_counter() - started
+    if [grade.score for grade in grades[:4]] != [1.0, 0.0, 1.0, 0.0]:
+        raise SystemExit(f"{spec.type}: wrong scores: {grades[0]}")
+    return len(pairs) / seconds, len(pairs) / (_processor_time() - before)
+
+
+def _processor_time() -> float:
+    """Seconds of this process and of everything below it, ended or not."""
+    own = psutil.Process()
+    jails = [each.cpu_times() for each in own.children(recursive=True)]
+    times = own.cpu_times()
+    spent = times.user + times.system + times.children_user + times.children_system
+    return spent + sum(each.user + each.system + each.children_user + each.children_system for each in jails)
 
 
 def _speed(data: dict[str, Any], reference: Any, answers: list[str], pairs: int = PAIRS, rounds: int = ROUNDS) -> float:

@@ -73,13 +73,24 @@ class Python(Spec):
         found = _ahead.get().get((self.source, id(item), id(sample)))
         return _verdict(found if found is not None else self._run(item, sample))
 
+    def _given(self, item: Item, sample: Sample) -> tuple[dict[str, Any], Mapping[str, Any]]:
+        """What `grade` is called with: sample and item, the same as OpenAI's."""
+        values: dict[str, Any] = {
+            "output_text": sample.output_text,
+            "output_json": sample.output_json,
+            "output_tools": sample.output_tools,
+        }
+        if "choices" in self.source:  # the text once more, which most graders have no use for
+            message = {"role": "assistant", "content": sample.output_text}
+            values["choices"] = sample.choices or [{"index": 0, "message": message, "finish_reason": "stop"}]
+        return values, item.fields
+
     def _run(self, item: Item, sample: Sample) -> Outcome:
         try:
             if self.engine == "monty":
                 interpreter = monty.interpreter()
-                given = (sample_values(sample), dict(item.fields))
-                return interpreter.grade(self.source, *given, current_seconds(interpreter.limits))
-            return pool().grade(self._program, (sample_values(sample), dict(item.fields)))
+                return interpreter.grade(self.source, *self._given(item, sample), current_seconds(interpreter.limits))
+            return pool().grade(self._program, self._given(item, sample))
         except (Unavailable, SpecError) as error:
             raise NoScore("python_grader_server_error", str(error)) from None
 
@@ -94,13 +105,12 @@ def graded_ahead(spec: Spec, pairs: Sequence[tuple[Item, Sample]]) -> Iterator[N
         yield
         return
     found: dict[tuple[str, int, int], Outcome] = {}
-    given = [(sample_values(sample), dict(item.fields)) for item, sample in pairs]
     for grader in python_graders(spec, where_whole=True):
         program = grader._program
         if grader.engine is not None or not program.shares:
             continue
         try:
-            outcomes = pool().grade_batch(program, given)
+            outcomes = pool().grade_batch(program, [grader._given(item, sample) for item, sample in pairs])
         except Unavailable:
             continue  # each answer will say so
         for (item, sample), outcome in zip(pairs, outcomes, strict=True):
@@ -119,19 +129,6 @@ def python_graders(spec: Spec, *, where_whole: bool = False) -> Iterator[Python]
     elif not (where_whole and spec.type == "json_fields"):
         for _, part in spec.parts():
             yield from python_graders(part, where_whole=where_whole)
-
-
-def sample_values(sample: Sample) -> dict[str, Any]:
-    """`sample` as the author's code gets it, the same as OpenAI's."""
-    choices = list(sample.choices) or [
-        {"index": 0, "message": {"role": "assistant", "content": sample.output_text}, "finish_reason": "stop"}
-    ]
-    return {
-        "output_text": sample.output_text,
-        "output_json": sample.output_json,
-        "output_tools": list(sample.output_tools),
-        "choices": choices,
-    }
 
 
 def _verdict(outcome: Outcome) -> Verdict:

@@ -93,7 +93,7 @@ WRONG = [
     ({"source": "#" * 300_000}, "source", "more than 256,000"),
     ({"source": 3}, "source", "must be text"),
     ({"source": "def grade(s, i):\n    return '\0'"}, "source", "cannot be stored"),
-    ({"engine": "javascript"}, "engine", "monty"),
+    ({"engine": "javascript"}, "engine", "is not known here"),
     ({"image": "x"}, "image", "Unknown field"),
 ]
 

@@ -11,6 +11,7 @@ from typing import Any
 
 MAX_REPLY = 1 << 20
 MAX_DEPTH = 6
+FEW = 500  # so many brackets cannot exhaust a parser's stack, however they are nested
 HEADER = struct.Struct(">I")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 
@@ -40,8 +41,8 @@ def _refuse(constant: str) -> Any:
 
 
 def _depth(body: bytes) -> int:
-    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
-        return 0
+    if body.count(b"[") + body.count(b"{") <= FEW:
+        return 0  # what is nested all the same has not the shape of a reply
     deepest = depth = 0
     for character in re.findall(rb"[\[\]{}]", _STRING.sub(b"", body)):
         depth += 1 if character in b"[{" else -1

@@ -3,8 +3,7 @@
 import os
 import resource
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading.sandbox.layers import LayerFault
@@ -13,8 +12,7 @@ MAX_SECONDS, MAX_MEMORY_MB = 120, 2048
 SECONDS_SETTING, MEMORY_SETTING = "PYTHON_GRADER_SECONDS", "PYTHON_GRADER_MEMORY_MB"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """seconds: for one answer, by the clock (the parent's) and of processor time. memory_mb: of address space."""
 
     seconds: float = 60.0
@@ -23,7 +21,7 @@ class Limits:
     open_files: int = 32
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return self._asdict()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Limits":

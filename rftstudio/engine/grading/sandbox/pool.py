@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from typing import Any
 
-from rftstudio.engine.errors import EngineError, GraderFault
+from rftstudio.engine.errors import EngineError, GraderFault, SpecError
 from rftstudio.engine.grading.sandbox.circuit import CRASHES, Circuit
 from rftstudio.engine.grading.sandbox.detect import require
 from rftstudio.engine.grading.sandbox.layers import Combination, LayerFault, SandboxMissing
@@ -223,7 +223,7 @@ def pool() -> Pool:
             if _pool is None:
                 try:
                     _pool = Pool(require(), Limits.from_environment())
-                except SandboxMissing as error:
+                except (SandboxMissing, SpecError) as error:
                     raise Unavailable(str(error)) from None
     return _pool
 

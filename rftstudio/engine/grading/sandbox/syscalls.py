@@ -4,7 +4,7 @@ From the kernel's `syscall_64.tbl` and `asm-generic/unistd.h`. From 424 on the n
 that an architecture lacks (aarch64 has no `open`, only `openat`) is simply not in its table.
 """
 
-import platform
+import os
 from collections.abc import Mapping
 
 _BOTH = """
@@ -80,7 +80,7 @@ AUDIT: Mapping[str, int] = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # AUDI
 
 def machine() -> str:
     """This machine's architecture, by the kernel's name."""
-    return platform.machine()
+    return os.uname().machine
 
 
 def numbers(architecture: str = "") -> Mapping[str, int]:

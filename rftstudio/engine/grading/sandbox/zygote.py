@@ -27,14 +27,15 @@ from rftstudio.engine.grading.sandbox.frames import encode, read_frame, write_al
 from rftstudio.engine.grading.sandbox.layers import LayerFault
 from rftstudio.engine.grading.sandbox.limits import Limits
 
-CORE = ("math", "re", "json", "string", "collections", "traceback", "linecache", "encodings.idna")
+CORE = ("math", "re", "json", "string", "collections")
 FIXED = (
-    *CORE, "_strptime", "array", "ast", "base64", "binascii", "bisect", "calendar", "cmath", "collections.abc", "copy",
-    "csv", "ctypes", "dataclasses", "datetime", "decimal", "difflib", "encodings.ascii", "encodings.latin_1", "enum",
-    "fractions", "functools", "hashlib", "heapq", "html", "html.parser", "io", "ipaddress", "itertools", "locale",
-    "mmap", "numbers", "operator", "pprint", "random", "resource", "socket", "statistics", "struct", "subprocess",
-    "tempfile", "textwrap", "threading", "time", "types", "typing", "unicodedata", "urllib.parse", "uuid",
-    "xml.etree.ElementTree", "zlib",
+    *CORE,
+    "_strptime", "encodings.idna", "linecache", "traceback", "array", "ast", "base64", "binascii", "bisect",
+    "calendar", "cmath", "collections.abc", "copy", "csv", "ctypes", "dataclasses", "datetime", "decimal",
+    "difflib", "encodings.ascii", "encodings.latin_1", "enum", "fractions", "functools", "hashlib", "heapq", "html",
+    "html.parser", "io", "ipaddress", "itertools", "locale", "mmap", "numbers", "operator", "pprint", "random",
+    "resource", "socket", "statistics", "struct", "subprocess", "tempfile", "textwrap", "threading", "time",
+    "types", "typing", "unicodedata", "urllib.parse", "uuid", "xml.etree.ElementTree", "zlib",
 )  # fmt: skip
 _TIDY_FILES = 64
 IDLE_SECONDS = 600  # a jail that nobody needs ends by itself; the parent makes another when it does

@@ -72,7 +72,7 @@ def test_brackets_inside_texts_do_not_count():
 def test_depth_is_told_before_anything_is_parsed(monkeypatch):
     monkeypatch.setattr(frames.json, "loads", lambda *a, **k: pytest.fail("parsed"))
     with pytest.raises(frames.BadFrame, match="deep"):
-        frames.decode(b"[" * 50)
+        frames.decode(b"[" * 501)
 
 
 @pytest.mark.parametrize(

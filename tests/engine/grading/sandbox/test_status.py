@@ -12,8 +12,8 @@ from rftstudio.engine.grading.sandbox.status import in_words, of_run, refusal
 
 SOURCE = {"type": "python", "source": "def grade(sample, item):\n    return 1\n"}
 PLAIN = {"type": "string_check", "input": "{{ sample.output_text }}", "reference": "x", "operation": "eq"}
-NESTED = {"type": "multi", "graders": {"a": PLAIN, "b": {"type": "rubric", "criteria": [{"name": "c", "check": SOURCE}]}},
-          "calculate_output": "a + b"}  # fmt: skip
+RUBRIC = {"type": "rubric", "criteria": [{"name": "c", "check": SOURCE}]}
+NESTED = {"type": "multi", "graders": {"a": PLAIN, "b": RUBRIC}, "calculate_output": "a + b"}
 
 
 @pytest.fixture
