@@ -41,7 +41,13 @@ def test_it_answers_as_the_runs_validation_did(run):
     run.settings = {**run.settings, "eval_temperature": 0.3, "max_completion_length": 77}
     run.save()
     settings = create_comparison(run=run).settings
-    assert settings == {"samples": 4, "temperature": 0.3, "max_completion_length": 77}
+    assert settings == {
+        "samples": 4,
+        "temperature": 0.3,
+        "max_completion_length": 77,
+        "judge_tokens": 0,
+        "judge_cost": 0.0,
+    }
 
 
 @pytest.mark.parametrize(("n_items", "temperature", "samples"), [(40, 1.0, 4), (60, 1.0, 2), (500, 1.0, 1), (40, 0, 1)])

@@ -30,7 +30,8 @@ def test_it_makes_one(as_bob, bob, run):
     response = as_bob.post(at("compare", run.pk), GOOD)
     made = Comparison.objects.get()
     assert response.url == at("detail", made.pk)
-    assert made.settings == {"samples": 2, "temperature": 0.5, "max_completion_length": 16}
+    given = {"samples": 2, "temperature": 0.5, "max_completion_length": 16}
+    assert made.settings == {**given, "judge_tokens": 0, "judge_cost": 0.0}
     assert (made.seed, made.created_by, made.automatic) == (7, bob, False)
 
 

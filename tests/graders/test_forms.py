@@ -212,3 +212,9 @@ def test_a_grader_without_a_form_is_shown_as_json() -> None:
     assert json.loads(texts["g-json"])["dial"] == 3
     node.place(spec_errors(node.spec))
     assert "future_kind" in node.form.errors["json"][0]
+
+
+def test_messages_to_a_judge_are_shown_as_text_with_a_line_for_each_role() -> None:
+    texts = texts_of(stored(PLAIN["score_model"]))
+    assert texts["g-input"].startswith("developer:\nBe strict.\n\nBe brief.\nuser:\nsystem: is no role here\n")
+    assert texts_of(stored(PLAIN["label_model"]))["g-input"] == "Sort {{ sample.output_text }}"

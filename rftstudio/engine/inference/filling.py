@@ -1,4 +1,4 @@
-"""Filling in a JSON Schema with a language model, so that even a very small one answers in the shape that was asked for.
+"""Filling in a JSON Schema with a language model, so that even a very small one answers in the shape asked for.
 
 Only the free places are the model's: texts are sampled, a choice is the likeliest of those allowed, a number one of
 five between its bounds. Nothing else of JSON Schema is known here: objects, arrays (one entry), enums, texts, numbers.

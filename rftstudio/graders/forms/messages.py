@@ -36,9 +36,10 @@ class MessagesField(TextField):
             return [{"role": "user", "content": text}] if text.strip() else []
         if before.strip():
             raise ValidationError("There is text before the first role. Put “system:” or “user:” on a line above it.")
+        contents = [content.removesuffix("\n") for content in rest[1:-1:2]] + rest[-1:]
         return [
-            {"role": role, "content": content.removeprefix("\n").removesuffix("\n")}
-            for role, content in zip(rest[::2], rest[1::2], strict=True)
+            {"role": role, "content": content.removeprefix("\n")}
+            for role, content in zip(rest[::2], contents, strict=True)
         ]
 
     def write(self, value: Any) -> str | None:

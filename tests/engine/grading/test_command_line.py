@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -94,7 +95,13 @@ def judges_file(path, server, **changes):
 def test_judges_are_asked_many_at_a_time_and_lines_keep_their_order(serve, tmp_path, monkeypatch):
     monkeypatch.setenv("OUR_KEY", "sk-1")
     verdict = {"q1": {"reason": "Yes.", "choice": "yes"}}
-    server = serve(lambda body: Said(completion(verdict).body, delay=0.2))
+    together = threading.Barrier(8, timeout=20)  # nobody is answered before all eight have asked
+
+    def answer(body):
+        together.wait()
+        return completion(verdict)
+
+    server = serve(answer)
     lines = [{**JUDGED, "sample": f"It is {n}."} for n in range(8)]
     code, rows, errors = run([lines[0], b"{", CASE, *lines[1:]], "--judges", judges_file(tmp_path / "j.json", server))
     assert (code, errors) == (2, "")

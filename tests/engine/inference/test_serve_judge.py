@@ -1,4 +1,4 @@
-"""The small model as a judge, in a process of its own: it can be asked, its verdicts can be read, it says it is weak."""
+"""The small model as a judge, in a process of its own: it can be asked, verdicts can be read, it says it is weak."""
 
 import json
 import subprocess
