@@ -20,7 +20,7 @@ def parse_json(text: str) -> Any:
     elif text.startswith("```"):
         raise ValueError("a code block is opened and never closed")
     try:
-        value = json.loads(text, parse_constant=_refuse)
+        value = _DECODER.decode(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     except json.JSONDecodeError as failure:
@@ -47,3 +47,6 @@ def is_deeper_than(value: Any, limit: int) -> bool:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)

@@ -36,15 +36,17 @@ class Phrases:
     inside: also within a longer word. stemmed_as: "" or one of `LANGUAGES`; endings are then taken off on both sides.
     """
 
-    __slots__ = ("_by_word", "_inside", "_stem")
+    __slots__ = ("_by_word", "_firsts", "_inside", "_stem")
 
     def __init__(self, names: Iterable[tuple[str, str]], *, inside: bool, stemmed_as: str) -> None:
         self._inside = inside
         self._stem = stemmer(stemmed_as) if stemmed_as else None
+        self._firsts: set[str] = set()
         self._by_word: dict[str, list[tuple[tuple[str, ...], str]]] = {}
         for name, key in names:
             words = _cut(normalise(name), stemmed_as)
             if words:
+                self._firsts.update(word[0] for word in words)
                 self._by_word.setdefault("" if inside else words[0], []).append((words, key))
 
     def mentioned(self, text: str, *, respect_negation: bool) -> tuple[set[str], set[str]]:
@@ -52,7 +54,7 @@ class Phrases:
         words, breaks = _words(text)
         if not words:
             return set(), set()
-        forms = [self._stem(word) for word in words] if self._stem else words
+        forms = self._forms(words) if self._stem else words
         marks = negated(words, breaks) if respect_negation else None
         found: set[str] = set()
         denied: set[str] = set()
@@ -65,6 +67,14 @@ class Phrases:
                     if len(phrase) == 1 or tuple(forms[place : place + len(phrase)]) == phrase:
                         (denied if marks and marks[place] else found).add(key)
         return found, denied - found
+
+    def _forms(self, words: list[str]) -> list[str]:
+        """The words without their endings; a word that begins unlike every phrase's words is left as it is."""
+        stem, firsts = self._stem, self._firsts
+        assert stem is not None
+        if self._inside:
+            return list(map(stem, words))
+        return [stem(word) if word[0] in firsts or not word.isascii() else word for word in words]
 
     def _find_inside(self, forms: list[str], marks: bytearray | None, found: set[str], denied: set[str]) -> None:
         joined = " ".join(forms)

@@ -82,7 +82,12 @@ def _cosine(text: str, reference: str) -> float:
 
 
 def _bleu(text: str, reference: str) -> float:
-    return float(import_module("sacrebleu").sentence_bleu(text, [reference]).score) / 100
+    return float(_sacrebleu().sentence_score(text, [reference]).score) / 100
+
+
+@cache
+def _sacrebleu() -> Any:
+    return import_module("sacrebleu.metrics").BLEU(effective_order=True)
 
 
 def _gleu(text: str, reference: str) -> float:

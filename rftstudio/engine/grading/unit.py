@@ -123,7 +123,7 @@ def _read(text: str) -> tuple[float, Any] | None:
 def _canonical(text: str) -> str:
     text = _NAMED.sub(lambda found: "degC" if found["c"] else "degF" if found["f"] else "kelvin", text.strip())
     for pattern, plain in _SPELLED:
-        text = pattern.sub(plain, text)  # type: ignore[arg-type] # a text or a function, as `sub` takes both
+        text = pattern.sub(plain, text)
     text = _SUPERSCRIPT.sub(lambda found: "^" + found[0], text).translate(_PLAIN)
     return _EXPONENT.sub(r"**\1", text.replace("cmH2O", "cmH_2O")).replace("cmH_2O", "cmH2O").replace(" ", "*")
 

@@ -75,8 +75,10 @@ class Vocabulary:
     def _find(self, spelling: str, *, firm: bool = False) -> str | None:
         """The key of a spelling. firm: without what a word list says."""
         key = self._spellings.get(spelling)
-        if key is None and (parent := self._parent) is not None and not (firm and parent._soft):
-            return parent._find(spelling, firm=firm)
+        known = self._parent
+        while key is None and known is not None and not (firm and known._soft):
+            key = known._spellings.get(spelling)
+            known = known._parent
         return key
 
     def key(self, text: str) -> str:
@@ -118,11 +120,10 @@ class Vocabulary:
         for entry in parse_list(value):
             spelling = normalise(entry)
             key = self._find(spelling)
-            if key is None:
+            if key is None and len(entry.split(None, 1)) > 1:  # one word has no comment and names one thing
                 key = self._find(normalise(without_comment(entry)))
-            if key is None:
-                parts = _AND.split(entry[:512])
-                if len(parts) > 1 and all(self.knows(part) for part in parts):
+                parts = _AND.split(entry[:512]) if key is None else []
+                if len(parts) > 1 and all(map(self.knows, parts)):
                     for part in map(self.key, parts):
                         entries.setdefault(part, self.label(part))
                     continue

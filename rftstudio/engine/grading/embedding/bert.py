@@ -9,11 +9,13 @@ Axes: T tokens, H heads, D width of a head, E width of the whole.
 """
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 from tokenizers import Tokenizer
 
 from rftstudio.engine.grading.embedding.weights import read_weights
@@ -49,7 +51,9 @@ class SentenceModel:
         """A vector of length 1, shape E."""
         # As UTF-8, which half a surrogate pair is not; a very long text need not be cut into tokens to its end.
         text = " ".join(text.split())[: self._length * _MAX_LETTERS_PER_TOKEN].encode("utf-8", "replace").decode()
-        states = self._forward(np.array(self._tokenizer.encode(text).ids, np.int64))
+        # A short text has no work for a second thread, which would spin against whoever needs the core.
+        with _blas().limit(limits=1):
+            states = self._forward(np.array(self._tokenizer.encode(text).ids, np.int64))
         if self._pooling == "cls":
             vector = states[0]
         else:
@@ -83,15 +87,20 @@ class SentenceModel:
         scores_HTT = query @ key.transpose(0, 2, 1) / np.float32(np.sqrt(query.shape[-1]))
         scores_HTT = np.exp(scores_HTT - scores_HTT.max(axis=-1, keepdims=True))
         shares_HTT = scores_HTT / scores_HTT.sum(axis=-1, keepdims=True)
-        return (shares_HTT @ value).transpose(1, 0, 2).reshape(len(states_TE), -1)
+        return np.asarray((shares_HTT @ value).transpose(1, 0, 2).reshape(len(states_TE), -1))
 
     def _linear(self, name: str, states: Array) -> Array:
-        return states @ self._weights[f"{name}.weight"].T + self._weights[f"{name}.bias"]
+        return np.asarray(states @ self._weights[f"{name}.weight"].T + self._weights[f"{name}.bias"])
 
     def _normed(self, name: str, states: Array) -> Array:
         centred = states - states.mean(axis=-1, keepdims=True)
         spread = np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + np.float32(self._epsilon))
         return np.asarray(centred / spread * self._weights[f"{name}.weight"] + self._weights[f"{name}.bias"])
+
+
+@cache
+def _blas() -> Any:
+    return ThreadpoolController().select(user_api="blas")
 
 
 def _read(path: Path) -> dict[str, Any]:
