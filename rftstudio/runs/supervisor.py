@@ -25,7 +25,7 @@ from rftstudio.engine.launch import local
 from rftstudio.engine.launch.environment import environment
 from rftstudio.runs import queue
 from rftstudio.runs.jobs import EngineJob, Status
-from rftstudio.runs.lent import lend
+from rftstudio.runs.lent import NotYet, lend
 from rftstudio.runs.verdict import Verdict, finished_event, gave_up, judge, last_log_line
 
 log = logging.getLogger(__name__)
@@ -122,6 +122,12 @@ class Supervisor:
                 "%s %s broke off (%s); starting it again from its last checkpoint.", self.job.label, self.pk, code
             )
             time.sleep(min(2.0**starts, 10.0))
+        try:
+            secrets = lend(self.job)
+        except NotYet:
+            return None  # the next look asks again
+        except EngineError as error:
+            return Verdict(Status.FAILED, str(error), "author" if isinstance(error, SpecError) else "system")
         # The nonce is written down before the child exists, so that a successor can find it whatever happens here.
         intent = {"nonce": queue.new_nonce(), "starts": starts + 1, "at": done}
         self._write(handle=intent)
@@ -129,14 +135,12 @@ class Supervisor:
             launch.withdraw_stop(directory)
             offline = Path(read_job(directory).model.path).is_dir()
             env = environment(os.environ, offline=offline)
-            child = local.start(directory, env=env, nonce=intent["nonce"], secrets=lend(self.job))
+            child = local.start(directory, env=env, nonce=intent["nonce"], secrets=secrets)
         except launch.Busy:
             log.warning("%s %s: another process holds its directory; waiting for it.", self.job.label, self.pk)
             self.job.handle = {**intent, "starts": starts}
             time.sleep(TICK)
             return None
-        except SpecError as error:
-            return Verdict(Status.FAILED, str(error), "author")
         except EngineError as error:
             return Verdict(Status.FAILED, str(error), "system")
         try:

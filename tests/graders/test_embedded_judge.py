@@ -14,7 +14,7 @@ from rftstudio.engine.errors import SpecError, SystemFault
 from rftstudio.engine.job import read_job
 from rftstudio.graders.actions import create_grader
 from rftstudio.graders.judges import actions, embedded
-from rftstudio.runs.lent import lend
+from rftstudio.runs.lent import NotYet, lend
 from tests.factories import make_run, make_taskset
 from tests.graders.test_judges import SCORE
 
@@ -29,10 +29,11 @@ def servers(data: Path) -> list[psutil.Process]:
 
 
 @pytest.fixture
-def data(settings, tmp_path):
+def data(settings, tmp_path, monkeypatch):
     """A data directory of its own; the judge that was started in it is ended."""
     settings.DATA_DIR = tmp_path
     settings.MODELS_DIR = tmp_path / "models"
+    monkeypatch.setattr(embedded.ensure_running, "__kwdefaults__", {"wait": 250.0})  # a busy machine takes its time
     yield tmp_path
     for process in servers(tmp_path):
         process.kill()
@@ -60,19 +61,31 @@ def test_its_address_is_kept_and_starts_nothing(data):
     assert servers(data) == []
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_read_says_so(data):
     folder = data / "models" / embedded.FOLDER
     folder.mkdir(parents=True)
     (folder / "config.json").write_text("{}")
     with pytest.raises(SystemFault, match="could not be started"):
-        embedded.ensure_running()
+        embedded.ensure_running(wait=250)
+
+
+def test_who_does_not_wait_finds_it_further_along(data, monkeypatch):
+    """A start that takes long is one start, however often it is asked for."""
+    folder = data / "models" / embedded.FOLDER
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    for _ in range(2):
+        with pytest.raises(SystemFault, match="still starting"):
+            embedded.ensure_running(wait=0.3)
+    assert len(servers(data)) == 1
 
 
 @pytest.mark.training
 def test_asked_it_is_started_once_and_answers(model, data, workspace, settings):
     judge = actions.add_embedded(workspace=workspace, by=None)
     addresses: list[str] = []
-    threads = [threading.Thread(target=lambda: addresses.append(embedded.ensure_running())) for _ in range(3)]
+    threads = [threading.Thread(target=lambda: addresses.append(embedded.ensure_running(wait=250))) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -93,7 +106,7 @@ def test_another_program_on_its_port_is_made_way_for(model, data):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", int(before.split(":")[2].split("/")[0])))
         taken.listen()
-        assert embedded.ensure_running() != before
+        assert embedded.ensure_running(wait=250) != before
 
 
 @pytest.mark.training
@@ -106,6 +119,9 @@ def test_a_training_finds_it_where_its_job_says(model, data, workspace, bob, as_
     [judge] = read_job(run.directory).judges
     assert judge["weak"]
     assert not servers(data)
+    with pytest.raises(NotYet):
+        lend(run)
+    embedded.ensure_running(wait=250)
     assert lend(run) == {}
     assert len(servers(data)) == 1
     page = as_bob.post(reverse("graders:live", args=[grader.pk]), {"answer": "billing", "op": "judge"}).content.decode()

@@ -137,7 +137,8 @@ def _read(text: str) -> str:
 
 
 def _require_free(workspace: Workspace, name: str, *, but: JudgeEndpoint | None = None) -> None:
-    same = workspace.judges.filter(name__iexact=name).exclude(pk=but.pk if but else None).first()
+    found = workspace.judges.filter(name__iexact=name)
+    same = (found.exclude(pk=but.pk) if but else found).first()
     if same is not None:
         where = " among the archived ones" if same.archived_at else ""
         raise SpecError(f"There is a judge of this name already{where}.", path="name", fix="Choose another name.")

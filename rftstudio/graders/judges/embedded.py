@@ -18,15 +18,21 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
+import psutil
 from django.conf import settings
 
 from rftstudio.engine.errors import SystemFault
 from rftstudio.engine.launch.environment import environment
 
 FOLDER = "smollm2-135m-instruct"  # under MODELS_DIR
-IDLE_SECONDS = 900
-START_SECONDS = 90.0
+IDLE_SECONDS = 3600
+PAGE_SECONDS = 25.0  # somebody waits for a page
+START_SECONDS = 300.0  # a start that takes longer has gone wrong
 _DIRECT = build_opener(ProxyHandler({}))
+
+
+class StillStarting(SystemFault):
+    """It has been started and does not answer yet."""
 
 
 def address() -> str:
@@ -35,24 +41,30 @@ def address() -> str:
         return _url(_port(folder))
 
 
-def ensure_running() -> str:
-    """Its address, once it answers; seconds where it has to be started. Raises `SystemFault`."""
-    with _alone() as folder:
-        port = _port(folder)
-        if not _answers(port):
-            try:
-                _start(folder, port)
-            except _PortTaken:
-                port = _port(folder, fresh=True)
-                _start(folder, port)
-        return _url(port)
+def ensure_running(*, wait: float = PAGE_SECONDS) -> str:
+    """Its address, once it answers; it is started where nobody did.
+
+    Raises `StillStarting` after `wait` seconds, `SystemFault` where it cannot be started.
+
+    A start goes on when nobody waits for it any longer: whoever asks next finds it further.
+    """
+    end = time.monotonic() + wait
+    moved = False
+    while True:
+        with _alone() as folder:
+            port = _port(folder, fresh=moved)
+            if _answers(port):
+                return _url(port)
+            process = _starting(folder) or _launch(folder, port)
+        problem = _watch(process, port, folder, end)
+        if not problem:
+            return _url(port)
+        if moved or "in use" not in problem:
+            raise SystemFault(f"The weak judge could not be started: {problem}")
+        moved = True  # another program listens there
 
 
-class _PortTaken(SystemFault):
-    """Another program listens where the judge should."""
-
-
-def _start(folder: Path, port: int) -> None:
+def _launch(folder: Path, port: int) -> psutil.Process:
     model = Path(settings.MODELS_DIR) / FOLDER
     if not (model / "config.json").is_file():
         raise SystemFault(
@@ -61,31 +73,52 @@ def _start(folder: Path, port: int) -> None:
         )
     command = [sys.executable, "-P", "-m", "rftstudio.engine.inference.serve_judge"]
     command += ["--model", str(model), "--port", str(port), "--idle", str(IDLE_SECONDS)]
-    log = folder / "log.txt"
+    with (folder / "log.txt").open("wb") as output:
+        child = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment(os.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    process = psutil.Process(child.pid)
+    (folder / "process").write_text(f"{process.pid} {process.create_time()}")
+    return process
+
+
+def _starting(folder: Path) -> psutil.Process | None:
+    """The process that an earlier call started, while it lives."""
     try:
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                command,
-                cwd=folder,
-                env=environment(os.environ),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-    except OSError as error:
-        raise SystemFault(f"The weak judge could not be started: {error}.") from error
-    end = time.monotonic() + START_SECONDS
+        pid, began = (folder / "process").read_text().split()
+        process = psutil.Process(int(pid))
+        return None if str(process.create_time()) != began or _ended(process) else process
+    except (OSError, ValueError, psutil.Error):
+        return None
+
+
+def _watch(process: psutil.Process, port: int, folder: Path, end: float) -> str:
+    """Nothing once it answers; else why it ended. Raises `StillStarting` when the time is up."""
     while time.monotonic() < end:
-        if process.poll() is not None:
-            said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:] or ["no reason given"]
-            kind = _PortTaken if "in use" in said[0] else SystemFault
-            raise kind(f"The weak judge could not be started: {said[0][:300]}")
         if _answers(port):
-            return
+            return ""
+        if _ended(process):
+            said = (folder / "log.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            return said[-1][:300] if said else "it gave no reason."
         time.sleep(0.1)
-    process.kill()
-    raise SystemFault(f"The weak judge did not start within {START_SECONDS:.0f} seconds.")
+    if time.time() - process.create_time() > START_SECONDS:
+        process.kill()
+        return f"it did not answer within {START_SECONDS:.0f} seconds."
+    raise StillStarting("The weak judge is still starting. Ask again in a minute.")
+
+
+def _ended(process: psutil.Process) -> bool:
+    try:
+        process.wait(timeout=0)  # also takes leave of a child of our own
+    except psutil.TimeoutExpired:
+        return process.status() == psutil.STATUS_ZOMBIE
+    return True
 
 
 def _answers(port: int) -> bool:
