@@ -114,8 +114,8 @@ def test_an_item_without_a_reference_or_deleted_is_not_asked(taskset, bob):
 
 
 def test_too_large_a_grader_is_refused(taskset, bob):
-    names = {"billing": [f"name {number} {'x' * 100}" for number in range(3000)]}
-    with pytest.raises(SpecError, match="256 KiB"):
+    names = {"billing": [f"name {number} {'x' * 100}" for number in range(8000)]}
+    with pytest.raises(SpecError, match="640 KiB"):
         make_grader(taskset=taskset, by=bob, spec={"type": "set_match", "synonyms": names})
 
 

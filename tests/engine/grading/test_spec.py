@@ -32,6 +32,7 @@ EVERY_KIND = {
     "judge": {"type": "judge", "model": "m", "instruction": "Is it so?"},
     "pairwise": {"type": "pairwise", "model": "m"},
     "endpoint": {"type": "endpoint", "url": "https://127.0.0.1/grade"},
+    "python": {"type": "python", "source": "def grade(sample, item):\n    return 1.0\n"},
 }
 
 
