@@ -46,6 +46,7 @@ MODULES = {
     "django-csp": "csp",
     "django-environ": "environ",
     "django-template-partials": "template_partials",
+    "google-re2": "re2",
     "markdown-it-py": "markdown_it",
 }
 
