@@ -1,5 +1,7 @@
 """Form of `python`: the source, and what runs it."""
 
+from typing import Any
+
 from django import forms
 from django.core.exceptions import ValidationError
 
@@ -12,7 +14,7 @@ SPARE_LINES = 300  # numbered below the last line, for what is typed before the 
 class SourceField(TextField):
     """Code. Line ends are kept as LF, everything else as typed."""
 
-    def __init__(self, **options: object) -> None:
+    def __init__(self, **options: Any) -> None:
         attrs = {"class": "code-text", "data-code": "python", "spellcheck": "false", "wrap": "off", "rows": 12}
         widget = forms.Textarea(attrs={**attrs, "autocapitalize": "off", "autocomplete": "off"})
         super().__init__(widget=widget, big=True, template_name="graders/code_field.html", **options)
