@@ -38,7 +38,12 @@ def check_database() -> Line:
             cursor.execute("SELECT 1")
             cursor.fetchone()
     except DatabaseError as error:
-        return Line("Database", False, f"{kind} does not answer: {error}.", "Start it, or correct DATABASE_URL.")
+        return Line(
+            "Database",
+            False,
+            f"{kind} does not answer: {str(error).rstrip('.')}.",
+            "Start it, or correct DATABASE_URL.",
+        )
     return Line("Database", True, f"{kind} answers in {1000 * (perf_counter() - began):.1f} ms.")
 
 
@@ -48,7 +53,12 @@ def check_broker() -> Line:
         with app.connection_for_write(connect_timeout=BROKER_SECONDS) as link:
             link.ensure_connection(max_retries=1, timeout=BROKER_SECONDS)
     except (OperationalError, OSError) as error:
-        return Line("Broker", False, f"The broker ({kind}) does not answer: {error}.", "Start it: ./studio up does.")
+        return Line(
+            "Broker",
+            False,
+            f"The broker ({kind}) does not answer: {str(error).rstrip('.')}.",
+            "Start it: ./studio up does.",
+        )
     return Line("Broker", True, f"The broker ({kind}) answers.")
 
 

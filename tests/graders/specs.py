@@ -9,7 +9,7 @@ BOTH = {"input": ANSWER, "reference": REFERENCE}
 PLAIN: dict[str, dict[str, Any]] = {
     "python": {
         "type": "python",
-        "source": "def grade(sample, item):\n\tif sample['output_text'] == '<':\n\t\treturn .5\n    # é\n\treturn 1\n",
+        "source": "def grade(sample, item):\n\tif sample['output_text'] == '<':\n\t\treturn .5\n   # “é”\n\treturn 1\n",
         "image_tag": "2025-05-08",
     },
     "string_check": {"type": "string_check", "name": "says so", **BOTH, "operation": "ilike"},

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rftstudio.engine.errors import SpecError
+from rftstudio.engine.errors import GraderFault, SpecError
 from rftstudio.engine.grading import grade, grade_many, parse_spec, recompute, spec_errors
 from rftstudio.engine.grading.sandbox import detect
 from rftstudio.engine.grading.sandbox import pool as pools
@@ -163,6 +163,13 @@ def test_many_are_graded_as_one_is(runs):
         assert recompute(spec, found) == found.score
     assert [found.score for found in many[1:7]] == [0.25, 0.5, 0.75, 1.0, 1.25, 1.5]
     assert many[7].score is None
+
+
+def test_a_grader_that_remembers_answers_stops_the_run(runs, monkeypatch):
+    monkeypatch.setattr(pools, "CHECKED_SHARE", 1.0)
+    spec = parse_spec(python("SEEN.append(1)\nreturn len(SEEN)", before="SEEN = []"))
+    with pytest.raises(GraderFault, match="keeps something from one answer to the next"):
+        grade_many(spec, [(Item("1", ()), Sample("x"))] * 3)
 
 
 @pytest.mark.parametrize(
