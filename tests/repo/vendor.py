@@ -5,8 +5,8 @@
 
 Only a maintainer who changes a version needs Node and npm; the product and its tests read the copies. The files are the
 packages' own, save that the `sourceMappingURL` comment is cut (the maps are not shipped, and Django's static-file
-manifest refuses a reference to a missing file). One exception: CodeMirror comes as modules only, which esbuild puts into
-one file (`BUNDLES`); every package in it is pinned, so that the same bytes come out again. Nothing is patched.
+manifest refuses a reference to a missing file). One exception: CodeMirror comes as modules only, which esbuild puts
+into one file (`BUNDLES`); every package in it is pinned, so that the same bytes come out again. Nothing is patched.
 """
 
 import argparse
