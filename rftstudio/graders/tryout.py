@@ -11,6 +11,8 @@ from typing import Any
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading import grade
 from rftstudio.engine.types import Item, Sample
+from rftstudio.graders.stored_answers import stored_answer
+from rftstudio.graders.waiting import waits
 from rftstudio.graders.workbench import Workbench
 from rftstudio.tasksets.answers import shown_answer
 from rftstudio.tasksets.models import TaskItem
@@ -28,6 +30,7 @@ class Tryout:
         self.taskset = bench.grader.taskset
         self.texts = bench.texts
         self.note = ""
+        self.asked = False  # whether a button was pressed that asks a judge, or whatever the grader waits for
 
     @cached_property
     def _items(self) -> Any:
@@ -86,6 +89,19 @@ class Tryout:
         else:
             self.texts["answer"] = self._shown(row.reference_answer)
 
+    def take(self, ref: str) -> None:
+        """A stored answer, with its item, into the box."""
+        found = stored_answer(self.taskset, ref)
+        if found is None:
+            self.note = "This answer is no longer there."
+            return
+        row = self._items.filter(key=found.item_key).first()
+        if row is not None:
+            self.row = row
+            self.__dict__.pop("position", None)
+        self.texts["answer"] = found.text
+        self.note = f"From: {found.whose}."
+
     @property
     def answer(self) -> str:
         if "answer" not in self.texts and self.row is not None:
@@ -98,6 +114,11 @@ class Tryout:
 
     def _shown(self, value: Any) -> str:
         return shown_answer(value, self.taskset.answer_type)
+
+    @cached_property
+    def must_ask(self) -> bool:
+        """Whether the grader waits for something that costs time or money, and was not told to."""
+        return not self.asked and self.bench.spec is not None and waits(self.bench.spec)
 
     @cached_property
     def grade(self) -> dict[str, Any] | None:
@@ -119,6 +140,8 @@ class Tryout:
             return f"The answer is longer than {MAX_ANSWER:,} characters: too long to be graded while you type."
         if self._item is None:
             return f"This item cannot be asked: {self._item_error}"
+        if self.must_ask:
+            return "This grader asks a judge or a server, which takes time and may cost money. It waits for your word."
         longest = max((len(str(value)) for value in self._item.fields.values()), default=0)
         if len(self.answer) * longest > MAX_COMPARED and "text_similarity" in self.bench.spec_json:
             return "Answer and reference are too long to be compared while you type."

@@ -2,16 +2,19 @@
 
 from django.urls import path
 
-from rftstudio.graders.views import builder, listing, versions
+from rftstudio.graders.views import builder, exchange, listing, versions
 
 app_name = "graders"
 urlpatterns = [
     path("tasksets/<int:pk>/grader/", listing.open_grader, name="open"),
     path("tasksets/<int:pk>/graders/", listing.grader_list, name="list"),
     path("tasksets/<int:pk>/graders/new/", listing.create, name="create"),
+    path("tasksets/<int:pk>/graders/import/", exchange.import_grader, name="import"),
     path("graders/<int:pk>/", builder.builder, name="builder"),
     path("graders/<int:pk>/live/", builder.live, name="live"),
     path("graders/<int:pk>/trial/", builder.trial, name="trial"),
+    path("graders/<int:pk>/stored/", builder.stored, name="stored"),
+    path("graders/<int:pk>/export/", exchange.export_grader, name="export"),
     path("graders/<int:pk>/rename/", listing.rename, name="rename"),
     path("graders/<int:pk>/use/", listing.use, name="use"),
     path("graders/<int:pk>/clone/", listing.clone, name="clone"),

@@ -179,8 +179,8 @@ def test_json_is_put_into_the_form(grader, as_bob):
 def test_json_that_cannot_be_used_stays_with_its_reason(grader, as_bob, text, words):
     response = as_bob.post(url(grader), {**typed(grader, partial="0.3"), "op": "apply_json", "json": text})
     bench = response.context["bench"]
-    assert words in bench.json_error
-    assert bench.json_text == text
+    assert words in bench.json.error
+    assert bench.json.text == text
     assert bench.node.spec["partial"] == 0.3
 
 
@@ -189,8 +189,8 @@ def test_json_that_was_typed_and_not_put_into_the_form_is_not_passed_over(grader
     sent = {**typed(grader), "op": "save", "json_was": shown.json_was}
     assert as_bob.post(url(grader), {**sent, "json": shown.spec_json.replace("\n", "\r\n")}).status_code == 302
     response = as_bob.post(url(grader), {**sent, "json": '{"type": "number"}'})
-    assert "not in the form yet" in response.context["bench"].json_error
-    assert response.context["bench"].json_text == '{"type": "number"}'
+    assert "not in the form yet" in response.context["bench"].json.error
+    assert response.context["bench"].json.text == '{"type": "number"}'
 
 
 def test_publishing_from_the_page(grader, as_bob):

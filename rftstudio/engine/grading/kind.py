@@ -52,6 +52,7 @@ class Spec(BaseModel):
 
     title: ClassVar[str]  # the kind's name for a person
     summary: ClassVar[str]  # one sentence on when to use it
+    waits: ClassVar[bool] = False  # on something else than this thread: a judge, another machine, a sandbox
 
     type: str
     name: str = Field(default="", max_length=200, title="Name", description="Shown with the score; free to choose.")

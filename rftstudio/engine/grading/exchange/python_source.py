@@ -65,7 +65,7 @@ def python_source(spec: Spec) -> str:
 
 def waits(kind: type[Spec]) -> bool:
     """Whether graders of this kind ask a judge or a server."""
-    return bool(getattr(kind, "waits", False))
+    return kind.waits
 
 
 _FRAMED = {

@@ -1,0 +1,18 @@
+"""The line and column that an error names, for the editor that marks them."""
+
+from collections.abc import Iterable
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from rftstudio.graders.json_place import named_place
+
+register = template.Library()
+
+
+@register.filter
+def place_attributes(errors: Iterable[str]) -> SafeString | str:
+    """` data-line="3" data-column="7"`, or nothing where no place is named."""
+    place = named_place(" ".join(map(str, errors)))
+    return format_html(' data-line="{}" data-column="{}"', *place) if place else ""
