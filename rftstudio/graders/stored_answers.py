@@ -36,6 +36,7 @@ class Source(Protocol):
 
 
 _SOURCES: dict[str, Source] = {}
+_OWN = "reference"
 
 
 def register(name: str, source: Source) -> None:
@@ -44,13 +45,19 @@ def register(name: str, source: Source) -> None:
 
 
 def stored_answers(taskset: TaskSet, limit: int = 20) -> list[StoredAnswer]:
-    """At most `limit` different answers to live items, turn by turn from every source."""
+    """At most `limit` different answers to live items: what models gave, turn by turn, and a quarter of references."""
     live = set(taskset.items.live().values_list("key", flat=True))
-    turns = chain.from_iterable(zip_longest(*(source.some(taskset, limit) for source in _SOURCES.values())))
+    turns = zip_longest(*(source.some(taskset, limit) for name, source in _SOURCES.items() if name != _OWN))
+    given = _different((answer for answer in chain.from_iterable(turns) if answer and answer.item_key in live), limit)
+    references = _different([*given, *_SOURCES[_OWN].some(taskset, limit)], 2 * limit)[len(given) :]
+    share = min(len(references), max(limit // 4, limit - len(given)))
+    return [*given[: limit - share], *references[:share]]
+
+
+def _different(answers: Iterable[StoredAnswer], limit: int) -> list[StoredAnswer]:
     found: dict[tuple[str, str], StoredAnswer] = {}
-    for answer in turns:
-        if answer is not None and answer.item_key in live:
-            found.setdefault((answer.item_key, answer.text), answer)
+    for answer in answers:
+        found.setdefault((answer.item_key, answer.text), answer)
     return list(found.values())[:limit]
 
 
@@ -81,7 +88,7 @@ class References:
 
     def _of(self, taskset: TaskSet, row: Any) -> StoredAnswer:
         text = shown_answer(row.reference_answer, taskset.answer_type)
-        return StoredAnswer(f"reference:{row.pk}", row.key, text, "reference answer")
+        return StoredAnswer(f"{_OWN}:{row.pk}", row.key, text, "reference answer")
 
 
-register("reference", References())
+register(_OWN, References())

@@ -72,7 +72,7 @@
           CM.syntaxHighlighting(colours()), theme(), tell,
           CM.keymap.of([...CM.defaultKeymap, ...CM.historyKeymap, CM.indentWithTab]),
           CM.EditorState.readOnly.of(area.readOnly || area.matches(":disabled")),
-          CM.EditorView.contentAttributes.of({ "aria-label": label?.textContent.trim() || "Code", "aria-describedby": described, spellcheck: "false" }),
+          CM.EditorView.contentAttributes.of({ "aria-label": label?.textContent.trim() || "Code", "aria-describedby": described, spellcheck: "false", tabindex: "0" }),
         ],
       }),
     });

@@ -13,8 +13,8 @@ class IncomingForm(forms.Form):
         label="Paste it here",
         required=False,
         strip=False,
-        widget=forms.Textarea(attrs={"rows": 12, "class": "mono", "spellcheck": "false", "data-code": "json"}),
-        help_text="OpenAI: a grader, or the `method` of a fine-tuning job. promptfoo: a config, a test, or a list of "
+        widget=forms.Textarea(attrs={"rows": 12, "class": "mono import-text", "spellcheck": "false"}),
+        help_text="OpenAI: a grader, or the “method” of a fine-tuning job. promptfoo: a config, a test, or a list of "
         "assertions. JSON or YAML.",
     )
     file = forms.FileField(
