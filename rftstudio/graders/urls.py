@@ -15,6 +15,7 @@ urlpatterns = [
     path("graders/<int:pk>/trial/", builder.trial, name="trial"),
     path("graders/<int:pk>/stored/", builder.stored, name="stored"),
     path("graders/<int:pk>/export/", exchange.export_grader, name="export"),
+    path("graders/<int:pk>/export/openai.json", exchange.export_file, name="export_file"),
     path("graders/<int:pk>/rename/", listing.rename, name="rename"),
     path("graders/<int:pk>/use/", listing.use, name="use"),
     path("graders/<int:pk>/clone/", listing.clone, name="clone"),

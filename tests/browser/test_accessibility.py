@@ -22,11 +22,11 @@ from tests.browser.studio import Studio
 
 PER_VIEW = 2  # pages looked at of each kind of address; with a query, one for each name it may begin with
 MANY = {"graders:builder": 12, "home:manual_page": 40}  # where every page is one of its own
-NOT_PAGES = {"evaluations:answers", "registry:download", "runs:download", "tasksets:export"}
+NOT_PAGES = {"evaluations:answers", "graders:export_file", "registry:download", "runs:download", "tasksets:export"}
 DIALOGS = {"graders:builder"}
 PAGES = {
     "accounts:people", "accounts:profile", "evaluations:compare", "evaluations:detail", "evaluations:list",
-    "graders:builder", "graders:list", "graders:version", "graders:versions", "home:manual", "home:manual_page",
+    "graders:builder", "graders:create", "graders:export", "graders:import", "graders:list", "graders:version", "graders:versions", "home:manual", "home:manual_page",
     "home:workspace", "registry:models", "registry:tuned", "runs:detail", "runs:launch", "runs:list",
     "tasksets:detail", "tasksets:edit", "tasksets:import", "tasksets:import_page", "tasksets:item", "tasksets:item_new",
     "tasksets:list", "tasksets:new", "tasksets:publish", "tasksets:version", "tasksets:versions",

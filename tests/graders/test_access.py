@@ -14,6 +14,7 @@ READ = [
     ("versions", "grader"),
     ("version", "grader", 1),
     ("export", "grader"),
+    ("export_file", "grader"),
 ]
 SHOWN_TO_AUTHORS = [("create", "taskset"), ("import", "taskset")]
 CHANGE = [

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -51,15 +51,11 @@ def import_grader(request: Request, pk: int) -> HttpResponse:
 
 @require_safe
 def export_grader(request: Request, pk: int) -> HttpResponse:
-    """What the draft, or a version, becomes as OpenAI JSON; with `file` the JSON itself."""
+    """What the draft, or a version, becomes as OpenAI JSON."""
     grader = fetch(request, GRADERS, pk=pk)
     spec, label = _chosen(grader, request.GET.get("version", ""))
     report = write_openai(parse_spec(spec))
     text = json.dumps(report.grader, ensure_ascii=False, indent=2) if report.grader else ""
-    if "file" in request.GET and text:
-        response = HttpResponse(text, content_type="application/json; charset=utf-8")
-        response["Content-Disposition"] = f'attachment; filename="grader-{grader.pk}-openai.json"'
-        return response
     context = {
         **_room(grader.taskset),
         "grader": grader,
@@ -71,6 +67,19 @@ def export_grader(request: Request, pk: int) -> HttpResponse:
         "number": request.GET.get("version", ""),
     }
     return render(request, "graders/export.html", context)
+
+
+@require_safe
+def export_file(request: Request, pk: int) -> HttpResponse:
+    """The JSON itself; 404 where some part has no twin, which the page says."""
+    grader = fetch(request, GRADERS, pk=pk)
+    report = write_openai(parse_spec(_chosen(grader, request.GET.get("version", ""))[0]))
+    if report.grader is None:
+        raise Http404("Not every part of this grader has a twin.")
+    text = json.dumps(report.grader, ensure_ascii=False, indent=2)
+    response = HttpResponse(text, content_type="application/json; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="grader-{grader.pk}-openai.json"'
+    return response
 
 
 def _chosen(grader: Grader, number: str) -> tuple[dict[str, Any], str]:
