@@ -26,9 +26,10 @@ NOT_PAGES = {"evaluations:answers", "graders:export_file", "registry:download", 
 DIALOGS = {"graders:builder"}
 PAGES = {
     "accounts:people", "accounts:profile", "evaluations:compare", "evaluations:detail", "evaluations:list",
-    "graders:builder", "graders:create", "graders:export", "graders:import", "graders:list", "graders:version", "graders:versions", "home:manual", "home:manual_page",
-    "home:workspace", "registry:models", "registry:tuned", "runs:detail", "runs:launch", "runs:list",
-    "tasksets:detail", "tasksets:edit", "tasksets:import", "tasksets:import_page", "tasksets:item", "tasksets:item_new",
+    "graders:builder", "graders:create", "graders:export", "graders:import", "graders:list", "graders:version",
+    "graders:versions", "home:manual", "home:manual_page", "home:workspace", "registry:models",
+    "registry:tuned", "runs:detail", "runs:launch", "runs:list", "tasksets:detail", "tasksets:edit",
+    "tasksets:import", "tasksets:import_page", "tasksets:item", "tasksets:item_new",
     "tasksets:list", "tasksets:new", "tasksets:publish", "tasksets:version", "tasksets:versions",
 }  # fmt: skip
 GRAVE = ("serious", "critical")

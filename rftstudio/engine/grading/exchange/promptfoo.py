@@ -74,11 +74,11 @@ def _assertions(data: Any, report: Report) -> list[tuple[str, Any]]:
     if isinstance(default, Mapping):
         found += _listed(default.get("assert"), "defaultTest.assert", report)
     found += _listed(data.get("assert"), "assert", report)
-    tests = data.get("tests")
-    if isinstance(tests, list):
-        found += _of_tests([each for each in tests if isinstance(each, Mapping)], "tests", report)
-    elif isinstance(tests, str):
-        report.refused("tests", "", f"The tests are in another file ({tests[:80]}). Paste what is in it.")
+    own = data.get("tests")
+    if isinstance(own, list):
+        found += _of_tests([each for each in own if isinstance(each, Mapping)], "tests", report)
+    elif isinstance(own, str):
+        report.refused("tests", "", f"The tests are in another file ({own[:80]}). Paste what is in it.")
     return found
 
 
