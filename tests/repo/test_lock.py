@@ -47,6 +47,7 @@ MODULES = {
     "django-environ": "environ",
     "django-template-partials": "template_partials",
     "markdown-it-py": "markdown_it",
+    "pyyaml": "yaml",
 }
 
 
