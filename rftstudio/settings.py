@@ -1,5 +1,6 @@
 """Every setting, driven by the environment. A bad value stops start-up with a sentence that says which and why."""
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -21,19 +22,34 @@ def _read(kind, name: str, default):
         raise ImproperlyConfigured(f"{name}={os.environ.get(name)!r} cannot be used: {error}") from error
 
 
-def _secret_key(file: Path) -> str:
-    """From the environment, or from a file that only this user can read, made on first start. There is no default."""
-    if key := os.environ.get("SECRET_KEY"):
-        if len(key) < 32:
-            raise ImproperlyConfigured("SECRET_KEY is shorter than 32 characters. Generate a longer one.")
-        return key
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+def _kept_key(file: Path) -> str:
+    """From a file that only this user can read, made on first start. Whole from the moment that it is there."""
+    with contextlib.suppress(FileNotFoundError):
         return file.read_text().strip()
-    with os.fdopen(descriptor, "w") as handle:
-        key = secrets.token_urlsafe(50)
-        handle.write(key)
+    fresh = file.with_name(f"{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as handle:
+            handle.write(secrets.token_urlsafe(50))
+        with contextlib.suppress(FileExistsError):  # another process was first: its key is the one
+            os.link(fresh, file)
+    finally:
+        fresh.unlink(missing_ok=True)
+    return file.read_text().strip()
+
+
+def _keys(name: str, file: Path) -> list[str]:
+    """From the environment, with commas between several, or the one kept in the file. There is no default."""
+    keys = [key.strip() for key in os.environ.get(name, "").split(",") if key.strip()] or [_kept_key(file)]
+    if any(len(key) < 32 for key in keys):
+        raise ImproperlyConfigured(f"{name} is shorter than 32 characters. Generate a longer one.")
+    return keys
+
+
+def _secret_key(file: Path) -> str:
+    key = os.environ.get("SECRET_KEY") or _kept_key(file)
+    if len(key) < 32:
+        raise ImproperlyConfigured("SECRET_KEY is shorter than 32 characters. Generate a longer one.")
     return key
 
 
@@ -45,8 +61,14 @@ except OSError as error:
     raise ImproperlyConfigured(f"DATA_DIR={DATA_DIR} cannot be made: {error}. Name a folder you may write.") from error
 JOBS_DIR = DATA_DIR / "jobs"
 MODELS_DIR = DATA_DIR / "models"
+# The sentence model of text_similarity's cosine; the engine and its jobs read it from the environment.
+EMBEDDING_MODEL = Path(_read(env.str, "EMBEDDING_MODEL", str(MODELS_DIR / "all-minilm-l6-v2"))).resolve()
+os.environ["EMBEDDING_MODEL"] = str(EMBEDDING_MODEL)
 
 SECRET_KEY = _secret_key(DATA_DIR / "secret_key")
+# What encrypts stored secrets: the first key writes, all of them read. A file of its own, so that a new SECRET_KEY,
+# which only signs people out, costs nobody their judges' keys.
+SECRETS_KEYS = _keys("SECRETS_KEY", DATA_DIR / "secrets_key")
 DEBUG = _read(env.bool, "DEBUG", False)
 ALLOWED_HOSTS = _read(env.list, "ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = _read(env.list, "CSRF_TRUSTED_ORIGINS", [])

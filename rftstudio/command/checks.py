@@ -12,13 +12,20 @@ from rftstudio.command.environment import PYTHON, VENV, make_environment, system
 from rftstudio.command.place import Place
 from rftstudio.command.postgres import postgres
 from rftstudio.command.terminal import BOLD, GREEN, RED, ROOT, paint, say
-from rftstudio.command.up import fetch_model
+from rftstudio.command.up import fetch_embedding, fetch_model
 
 PYTEST: list[str] = [PYTHON, "-m", "pytest"]
 ROOMS = ("accounts", "evaluations", "graders", "home", "registry", "runs", "tasksets")
 # Two tests at a time, with one thread each for the libraries that would take every core for themselves.
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
-OWN = ("ALLOWED_HOSTS", "BROKER_URL", "DEBUG", "HTTPS", "SECRET_KEY")  # not to be taken from whoever runs the tests
+OWN = (
+    "ALLOWED_HOSTS",
+    "BROKER_URL",
+    "DEBUG",
+    "HTTPS",
+    "SECRETS_KEY",
+    "SECRET_KEY",
+)  # not to be taken from whoever runs the tests
 
 
 class Stage(NamedTuple):
@@ -69,6 +76,7 @@ def run_checks(arguments: Sequence[str]) -> int:
     env["PYTHONUNBUFFERED"] = "1"
     if "--fast" not in arguments:
         env.setdefault("RFT_TEST_MODEL", embedded_model())
+        env.setdefault("RFT_TEST_EMBEDDING", sentence_model())
     with tempfile.TemporaryDirectory(prefix="studio-test-") as scratch:
         env["DATA_DIR"] = scratch
         if given:
@@ -95,6 +103,16 @@ def embedded_model() -> str:
     place = Place()
     fetch_model(place)
     code = "import sys, pathlib; from rftstudio.engine.inference import embedded as e; "
+    code += "print(e.location(pathlib.Path(sys.argv[1])))"
+    return subprocess.check_output([PYTHON, "-c", code, str(place.data)], cwd=ROOT, text=True).strip()
+
+
+def sentence_model() -> str:
+    """The directory of the sentence model, fetched under DATA_DIR where it is missing."""
+    place = Place()
+    place.env.pop("EMBEDDING_MODEL", None)
+    fetch_embedding(place)
+    code = "import sys, pathlib; from rftstudio.engine.grading.embedding import __main__ as e; "
     code += "print(e.location(pathlib.Path(sys.argv[1])))"
     return subprocess.check_output([PYTHON, "-c", code, str(place.data)], cwd=ROOT, text=True).strip()
 

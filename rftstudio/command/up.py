@@ -33,6 +33,7 @@ def up(debug: bool = False) -> None:
     say(paint("RFT Studio", BOLD))
     make_environment()
     fetch_model(place)
+    fetch_embedding(place)
     if debug:
         place.env["DEBUG"] = "1"
     step("Database", [PYTHON, "manage.py", "migrate", "--no-input", "-v0"], place.env)
@@ -57,6 +58,16 @@ def up(debug: bool = False) -> None:
 def dev() -> None:
     """The same with debug pages; web server and worker start again when a source file changes."""
     up(debug=True)
+
+
+def fetch_embedding(place: Place) -> None:
+    """The sentence model of one measure of likeness, fetched once unless another is named."""
+    if "EMBEDDING_MODEL" in place.env:
+        return
+    try:
+        step("Sentence model", [PYTHON, "-m", "rftstudio.engine.grading.embedding", str(place.data)], place.env)
+    except Refusal as refusal:
+        say(f"  {paint('!', YELLOW)} {refusal}\n  Going on without it: likeness by meaning gives no scores.")
 
 
 def fetch_model(place: Place) -> None:

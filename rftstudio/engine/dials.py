@@ -278,6 +278,33 @@ DIALS: tuple[Dial, ...] = (
     ),
 )
 
+JUDGE_DIALS: tuple[Dial, ...] = (
+    Dial(
+        "judge_tokens",
+        "Judge budget in tokens",
+        "What judges may read and write in all. When it is used up, a training ends after the step with its best "
+        "checkpoint, a comparison stops. 0 sets no limit.",
+        "int",
+        0,
+        0,
+        1_000_000_000_000,
+        unit="tokens",
+        advanced=True,
+    ),
+    Dial(
+        "judge_cost",
+        "Judge budget in money",
+        "The same in money, in the currency of the judges' prices. 0 sets no limit.",
+        "float",
+        0.0,
+        0.0,
+        1_000_000.0,
+        advanced=True,
+    ),
+)
+
+DIALS += JUDGE_DIALS
+
 EVALUATION_DIALS: tuple[Dial, ...] = (
     Dial("samples", "Answers per task", "Each model answers every task so many times.", "int", 1, 1, 64),
     Dial("temperature", "Temperature", "0 takes the likeliest answer every time.", "float", 1.0, 0.0, 2.0),
@@ -291,4 +318,5 @@ EVALUATION_DIALS: tuple[Dial, ...] = (
         16_384,
         unit="tokens",
     ),
+    *JUDGE_DIALS,
 )

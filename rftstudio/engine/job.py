@@ -1,6 +1,7 @@
 """What a job is: a directory with `job.json` and its inputs, in which the engine writes everything else.
 
     job.json  train.jsonl  validation.jsonl          written before it starts (items.jsonl for an evaluation)
+    lists/genes@3.json                               word lists that the grader names
     events.jsonl  rollouts.jsonl | answers.jsonl     append-only logs, `seq` from 1
     checkpoints/step-N/  result.json  log.txt        the engine's own
     stop                                             created by whoever wants it to stop at the next step
@@ -10,6 +11,7 @@ It holds no secret and no database id that matters to the engine.
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -48,6 +50,9 @@ class Job:
     settings: flat, by name (`engine/training/presets.py` for training; `engine/inference/settings.py`).
     data: name of the split to its file in the directory.
     json_answers: answers are meant to be JSON (an unparsable one is then a sample_parse_error).
+    lists: a word list's name in the grader to its file in the directory, {label: [other names]} as JSON.
+    judges: endpoints as `JudgeEndpoint.to_json` writes them; their keys are in the variables that `key_env` names.
+    secrets: what an `endpoint` grader calls a secret, to the variable that holds it.
     """
 
     kind: Kind
@@ -60,6 +65,9 @@ class Job:
     json_answers: bool = False
     adapters: tuple[Adapter, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)  # names for people: task set, version
+    lists: dict[str, str] = field(default_factory=dict)
+    judges: tuple[dict[str, Any], ...] = ()
+    secrets: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -74,6 +82,9 @@ class Job:
             "json_answers": self.json_answers,
             "adapters": [{"name": adapter.name, "path": adapter.path} for adapter in self.adapters],
             "labels": self.labels,
+            "lists": self.lists,
+            "judges": list(self.judges),
+            "secrets": self.secrets,
         }
 
     @classmethod
@@ -92,13 +103,26 @@ class Job:
                 json_answers=row.get("json_answers", False),
                 adapters=tuple(Adapter(**adapter) for adapter in row.get("adapters", [])),
                 labels=row.get("labels", {}),
+                lists=row.get("lists", {}),
+                judges=tuple(row.get("judges", ())),
+                secrets=dict(row.get("secrets", {})),
             )
         except (KeyError, TypeError) as error:
             raise SpecError(f"job.json is not complete: {error}.", path="job.json", fix="Write it anew.") from error
 
 
-def write_job(directory: Path, job: Job, items: dict[str, list[Item]]) -> None:
+WordLists = Mapping[str, Mapping[str, Sequence[str]]]
+
+
+def list_files(lists: WordLists) -> dict[str, str]:
+    """Where `write_job` puts each list, for `Job.lists`. Names are `slug` or `slug@number`."""
+    return {name: f"lists/{name}.json" for name in lists}
+
+
+def write_job(directory: Path, job: Job, items: dict[str, list[Item]], lists: WordLists | None = None) -> None:
     """Create the directory with its inputs. `items`: split to its items; `job.data` names their files.
+
+    lists: the word lists of `job.lists`, each as other names by label.
 
     `job.json` is written last, under a temporary name first: a directory that has it is whole.
     Raises `SystemFault` when the directory holds another job already or cannot be written.
@@ -111,6 +135,10 @@ def write_job(directory: Path, job: Job, items: dict[str, list[Item]]) -> None:
             with (directory / name).open("w", encoding="utf-8") as file:
                 for item in items[split]:
                     file.write(json.dumps(item.to_json(), ensure_ascii=False) + "\n")
+        for name, place in job.lists.items():
+            path = _inside(directory, place)
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(json.dumps((lists or {})[name], ensure_ascii=False), encoding="utf-8")
         temporary = directory / "job.json.part"
         temporary.write_text(json.dumps(job.to_json(), ensure_ascii=False, indent=1), encoding="utf-8")
         os.replace(temporary, directory / "job.json")
@@ -129,6 +157,30 @@ def read_job(directory: Path) -> Job:
     except ValueError as error:
         raise SpecError(f"It is not JSON: {error}.", path="job.json", fix="Write it anew.") from error
     return Job.from_json(row)
+
+
+def read_lists(directory: Path, job: Job) -> dict[str, dict[str, tuple[str, ...]]]:
+    """The word lists of a job by name. Raises `SpecError` naming the file that is missing or broken."""
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    for name, place in job.lists.items():
+        try:
+            rows = json.loads(_inside(directory, place).read_text(encoding="utf-8"))
+            found[name] = {label: tuple(names) for label, names in rows.items()}
+        except FileNotFoundError as error:
+            fix = "Write the job anew."
+            raise SpecError(f"The file of the word list {name} is missing.", path=place, fix=fix) from error
+        except (ValueError, AttributeError, TypeError) as error:
+            fix = 'It must hold {"label": ["other name"]}. Write the job anew.'
+            raise SpecError(f"The word list {name} cannot be read: {error}.", path=place, fix=fix) from error
+    return found
+
+
+def _inside(directory: Path, place: str) -> Path:
+    """A file of the job. Raises `SpecError` for a place outside its directory."""
+    path = directory / place
+    if not path.resolve().is_relative_to(directory.resolve()):
+        raise SpecError("This file lies outside the job's directory.", path=place, fix="Name a file inside it.")
+    return path
 
 
 def read_items(path: Path) -> list[Item]:

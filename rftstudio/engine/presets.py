@@ -62,6 +62,8 @@ class TrainingSettings:
     weight_decay: float
     max_grad_norm: float
     max_no_score_share: float
+    judge_tokens: int
+    judge_cost: float
 
     @property
     def prompts_per_step(self) -> int:
@@ -79,6 +81,8 @@ class EvaluationSettings:
     samples: int
     temperature: float
     max_completion_length: int
+    judge_tokens: int
+    judge_cost: float
 
     @classmethod
     def read(cls, settings: Mapping[str, Any]) -> "EvaluationSettings":

@@ -15,7 +15,8 @@ from typing import Any
 
 from rftstudio.engine.errors import EngineError, GraderFault, SpecError
 from rftstudio.engine.events import Log
-from rftstudio.engine.job import Job, read_job
+from rftstudio.engine.grading.tools import Tools, using
+from rftstudio.engine.job import Job, read_job, read_lists
 
 SUCCEEDED, FAULT, AUTHOR, CANCELLED, GRADER = 0, 1, 2, 3, 4
 
@@ -52,7 +53,8 @@ def run_job(directory: Path, body: Callable[[Job, Log, Stop], int]) -> int:
     events = Log(directory / "events.jsonl")
     began = time.monotonic()
     try:
-        return body(job, events, stop)
+        with using(Tools(lists=read_lists(directory, job))):
+            return body(job, events, stop)
     except EngineError as error:
         code, culprit = FAULT, "system"
         if isinstance(error, SpecError):

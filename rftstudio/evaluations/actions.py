@@ -12,12 +12,14 @@ from django.utils import timezone
 
 from rftstudio.accounts.models import User
 from rftstudio.engine.errors import EngineError, SpecError
-from rftstudio.engine.job import Adapter, Job, Model, write_job
+from rftstudio.engine.job import Adapter, Job, Model, list_files, write_job
 from rftstudio.engine.presets import check_evaluation
 from rftstudio.engine.types import Item
 from rftstudio.evaluations.models import Comparison
+from rftstudio.graders.toolbox import Toolbox, missing_tools
 from rftstudio.runs import queue
 from rftstudio.runs.jobs import Status
+from rftstudio.runs.judged import check_budget
 from rftstudio.runs.models import Run
 from rftstudio.tasksets.models import AnswerType, Split
 from rftstudio.tasksets.rows import version_items
@@ -31,7 +33,8 @@ MOST_SAMPLES = 4  # beyond that the spread between tasks decides, which more ans
 
 def default_settings(run: Run) -> dict[str, Any]:
     """Answers as the run's own validation sampled them; several an item where the items are few."""
-    taken = {"temperature": "eval_temperature", "max_completion_length": "max_completion_length"}
+    taken = {"temperature": "eval_temperature"}
+    taken |= {name: name for name in ("max_completion_length", "judge_tokens", "judge_cost")}
     given = {name: run.settings[source] for name, source in taken.items() if source in run.settings}
     n_items = run.taskset_version.counts.get(Split.TEST, 0)
     if n_items and given.get("temperature", 1.0) > 0:
@@ -54,6 +57,8 @@ def create_comparison(
     """
     values = check_evaluation({**default_settings(run), **(settings or {})})
     items = _items(run)
+    toolbox = _toolbox(run)
+    check_budget(toolbox, values)
     tuned = _tuned_adapter(run)
     directory: Path | None = None
     try:
@@ -69,7 +74,7 @@ def create_comparison(
             )
             directory = comparison.directory
             shutil.rmtree(directory, ignore_errors=True)  # of a row that was never committed
-            write_job(directory, _job(comparison, tuned), {"items": items})
+            write_job(directory, _job(comparison, tuned, toolbox), {"items": items}, toolbox.lists)
             queue.submit(comparison)
     except BaseException:
         if directory is not None:
@@ -132,7 +137,15 @@ def _tuned_adapter(run: Run) -> Adapter:
     return Adapter("tuned", str(path))
 
 
-def _job(comparison: Comparison, tuned: Adapter) -> Job:
+def _toolbox(run: Run) -> Toolbox:
+    """The grader's judges and word lists. Raises `SpecError` where the workspace does not have them any more."""
+    spec = run.grader_version.spec
+    if missing := missing_tools(run.workspace, spec):
+        raise SpecError(f"The grader cannot be used any more: {missing[0].message}", fix=missing[0].fix)
+    return Toolbox.of(run.workspace, spec)
+
+
+def _job(comparison: Comparison, tuned: Adapter, toolbox: Toolbox) -> Job:
     run, version = comparison.run, comparison.run.taskset_version
     base = run.base_model
     return Job(
@@ -145,4 +158,6 @@ def _job(comparison: Comparison, tuned: Adapter) -> Job:
         json_answers=version.definition.get("answer_type") == AnswerType.JSON,
         adapters=(Adapter("base"), tuned),
         labels={"taskset": str(version), "grader": str(run.grader_version), "run": str(run)},
+        lists=list_files(toolbox.lists),
+        judges=toolbox.endpoints(),
     )

@@ -87,6 +87,7 @@ class ComparisonForm(forms.Form):
             self.fields[dial.name] = kind(
                 label=f"{dial.label}{unit}",
                 help_text=dial.help,
+                required=not dial.advanced,
                 min_value=dial.minimum,  # type: ignore[arg-type]
                 max_value=dial.maximum,  # type: ignore[arg-type]
             )
@@ -95,4 +96,4 @@ class ComparisonForm(forms.Form):
     @property
     def settings(self) -> dict[str, Any]:
         """The checked values without the seed."""
-        return {name: value for name, value in self.cleaned_data.items() if name != "seed"}
+        return {name: value for name, value in self.cleaned_data.items() if name != "seed" and value is not None}

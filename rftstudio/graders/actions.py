@@ -10,7 +10,7 @@ from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading import Spec
 from rftstudio.graders.checking import check_spec, require_references
 from rftstudio.graders.content import content_hash
-from rftstudio.graders.models import Grader, GraderVersion
+from rftstudio.graders.models import Grader, GraderVersion, WordListVersion
 from rftstudio.graders.starts import default_spec
 from rftstudio.tasksets.models import TaskSet
 
@@ -45,7 +45,7 @@ def publish_grader(*, grader: Grader, by: User | None, note: str = "") -> Grader
     """
     spec = check_spec(grader.taskset, grader.spec)
     require_references(grader.taskset, spec)
-    frozen = stored(spec)
+    frozen = WordListVersion.objects.pin(stored(spec), grader.taskset.workspace_id)
     kept_note = "".join(letter for letter in note if letter.isprintable()).strip()[:300]
     digest = content_hash(frozen)
     for _ in range(5):

@@ -10,6 +10,7 @@ from typing import Any
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading import Spec, check_variables, grade, parse_spec, spec_errors
 from rftstudio.engine.types import Item, Sample
+from rftstudio.graders.toolbox import Toolbox, missing_tools
 from rftstudio.graders.waiting import waits
 from rftstudio.tasksets.answers import shown_answer
 from rftstudio.tasksets.definition import definition_of
@@ -34,7 +35,7 @@ def known_fields(taskset: TaskSet) -> list[str]:
 
 def find_errors(taskset: TaskSet, data: Any) -> list[SpecError]:
     """Everything wrong with a spec for this task set, each with the path of its field. Empty: it may be saved."""
-    return spec_errors(data) or check_variables(parse_spec(data), known_fields(taskset))
+    return spec_errors(data) or _misfits(taskset, parse_spec(data))
 
 
 def check_spec(taskset: TaskSet, data: Any) -> Spec:
@@ -43,9 +44,15 @@ def check_spec(taskset: TaskSet, data: Any) -> Spec:
     if len(spec.model_dump_json()) > MAX_SPEC_BYTES:
         message = f"The grader is larger than {MAX_SPEC_BYTES // 1024} KiB."
         raise SpecError(message, fix="Put long lists of other names into a column of the task set.")
-    if errors := check_variables(spec, known_fields(taskset)):
+    if errors := _misfits(taskset, spec):
         raise errors[0]
     return spec
+
+
+def _misfits(taskset: TaskSet, spec: Spec) -> list[SpecError]:
+    """Columns that the items lack; judges and word lists that the workspace lacks."""
+    stored = spec.model_dump(mode="json", exclude_none=True)
+    return [*check_variables(spec, known_fields(taskset)), *missing_tools(taskset.workspace, stored)]
 
 
 def reference_sample(item: Item, answer_type: str) -> Sample:
@@ -91,19 +98,24 @@ class ReferenceCheck:
 
 
 def check_references(taskset: TaskSet, spec: Spec, *, limit: int = REFERENCE_ITEMS) -> ReferenceCheck:
-    """Grade each reference answer against itself; stops after a few seconds, with what it has by then."""
-    if waits(spec):
-        return ReferenceCheck(0)  # hundreds of questions to a judge, each with its price, are nobody's unasked wish
+    """Grade each reference answer against itself; stops after a few seconds, with what it has by then.
+
+    A grader that asks a judge is not tried here: n is 0.
+    """
     started = monotonic()
     definition = definition_of(taskset)
     n = 0
     no_score: list[Marked] = []
     below: list[Marked] = []
+    toolbox = Toolbox.of(taskset.workspace, spec)
+    if toolbox.judges or waits(spec):  # hundreds of calls cost money and minutes, and nobody asked for them
+        return ReferenceCheck(0)
     for row in spread(taskset, limit):
         if monotonic() - started > REFERENCE_SECONDS:
             break
         item = draft_item(taskset, row, definition=definition)
-        found = grade(spec, item, reference_sample(item, taskset.answer_type))
+        with toolbox.lent():
+            found = grade(spec, item, reference_sample(item, taskset.answer_type))
         n += 1
         if found.score is None:
             no_score.append(Marked(row.pk, row.key, None, found.reason))

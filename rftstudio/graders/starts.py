@@ -6,6 +6,7 @@ from rftstudio.engine.grading import default_for
 from rftstudio.tasksets.models import TaskSet
 
 _TEMPLATES = {"input": "{{ sample.output_text }}", "reference": "{{ item.reference_answer }}"}
+JUDGE = "judge"
 _ANSWER_TYPES = {
     "text_similarity": "text",
     "number": "number",
@@ -26,10 +27,48 @@ def starting_specs(taskset: TaskSet) -> dict[str, dict[str, Any]]:
     usual = default_spec(taskset)
     starts = {kind: {**_default(taskset, answer_type), "name": ""} for kind, answer_type in _ANSWER_TYPES.items()}
     starts["string_check"] = {"type": "string_check", **_TEMPLATES, "operation": "ilike"}
+    starts["keywords"] = {"type": "keywords", "required": ["the first thing"], "inflections": "english"}
+    starts["regex"] = {"type": "regex", "pattern": r"\w+"}
+    starts["format"] = {"type": "format", "max_words": 200, "no_preamble": True, "ends_properly": True}
     starts["multi"] = {"type": "multi", "graders": {"right": usual}, "calculate_output": "right"}
+    starts.update(_judged(usual_judge(taskset)))
     criterion = {"name": "right answer", "sentence": "Gives the right answer.", "weight": 1.0, "check": usual}
     starts["rubric"] = {"type": "rubric", "criteria": [criterion]}
     return starts
+
+
+def usual_judge(taskset: TaskSet) -> str:
+    """The first of the workspace's judges, a weak one last; a name that the form then asks to replace where none is."""
+    found = taskset.workspace.judges.filter(archived_at=None).order_by("embedded", "pk").first()
+    return found.name if found is not None else JUDGE
+
+
+def _judged(judge: str) -> dict[str, dict[str, Any]]:
+    """Kinds that ask somebody else. The service's address is for the author to fill in."""
+    told = "What was right:\n{{ item.reference_answer }}\n\nThe answer:\n{{ sample.output_text }}\n\n"
+    named = {"model": judge}
+    return {
+        "judge": {
+            "type": "judge",
+            **named,
+            "instruction": "Is the answer right?",
+            "reference": _TEMPLATES["reference"],
+        },
+        "score_model": {
+            "type": "score_model",
+            **named,
+            "input": [{"role": "user", "content": f"{told}How good is the answer, from 0 to 1?"}],
+        },
+        "label_model": {
+            "type": "label_model",
+            **named,
+            "input": [{"role": "user", "content": f"{told}Is the answer right?"}],
+            "labels": ["right", "partly right", "wrong"],
+            "passing_labels": ["right"],
+        },
+        "pairwise": {"type": "pairwise", **named},
+        "endpoint": {"type": "endpoint", "url": "https://grader.example.org/score"},
+    }
 
 
 def _default(taskset: TaskSet, answer_type: str) -> dict[str, Any]:

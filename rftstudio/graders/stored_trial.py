@@ -9,6 +9,7 @@ from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading import Spec, grade_many
 from rftstudio.engine.types import Grade, Item, Sample
 from rftstudio.graders.stored_answers import StoredAnswer, stored_answers
+from rftstudio.graders.toolbox import Toolbox
 from rftstudio.graders.waiting import waits
 from rftstudio.lib import charts
 from rftstudio.tasksets.definition import definition_of
@@ -96,8 +97,19 @@ class StoredTrial:
         return charts.score_histogram(self.scores)
 
 
-def try_on_stored(taskset: TaskSet, spec: Spec, *, limit: int = MAX_ANSWERS) -> StoredTrial:
-    """Grade up to 20 stored answers, for half a minute at most. Raises `SpecError` where no item can be asked."""
+def try_on_stored(taskset: TaskSet, spec: Spec, *, limit: int = MAX_ANSWERS, judges: bool = False) -> StoredTrial:
+    """Grade up to 20 stored answers, for half a minute at most.
+
+    judges: they, and servers, may be asked. Raises `SpecError` where they may not and the grader needs one.
+    """
+    toolbox = Toolbox.of(taskset.workspace, spec)
+    if not judges and (toolbox.judges or waits(spec)):
+        raise SpecError("This grader asks a judge or a server, which costs money.", fix="Ask an author to try it.")
+    with toolbox.lent(judges=bool(toolbox.judges)):
+        return _try(taskset, spec, limit)
+
+
+def _try(taskset: TaskSet, spec: Spec, limit: int) -> StoredTrial:
     started = monotonic()
     pairs = _pairs(taskset, stored_answers(taskset, limit))
     at_once = 10 if waits(spec) else 5

@@ -8,15 +8,19 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
+from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading import Spec, grade
 from rftstudio.engine.types import Item
 from rftstudio.graders.checking import FULL, Marked, reference_sample, spread
+from rftstudio.graders.toolbox import Toolbox
 from rftstudio.tasksets.definition import canonical, definition_of
 from rftstudio.tasksets.models import TaskItem, TaskSet
 from rftstudio.tasksets.rows import draft_item
 
 MAX_ITEMS = 200
 MAX_SECONDS = 6.0
+MAX_JUDGED = 5  # items that a judge is asked about, twice each
+MAX_JUDGED_SECONDS = 20.0
 BINS = 10
 PAID = 0.5
 _SHOWN = 8
@@ -101,10 +105,23 @@ class Trial:
         return "good", "Right answers get full marks and wrong ones do not: it tells them apart."
 
 
-def try_on_items(taskset: TaskSet, spec: Spec) -> Trial:
-    """Grade up to 200 items, right and wrong answers, for a few seconds at most. Raises `SpecError`."""
+def try_on_items(taskset: TaskSet, spec: Spec, *, judges: bool = False) -> Trial:
+    """Grade up to 200 items, right and wrong answers, for a few seconds at most; a few only where a judge is asked.
+
+    judges: they may be asked. Raises `SpecError` where they may not, and the grader needs one.
+    """
+    toolbox = Toolbox.of(taskset.workspace, spec)
+    if toolbox.judges and not judges:
+        raise SpecError("This grader asks a judge, which costs money.", fix="Ask an author of the workspace to try it.")
+    with toolbox.lent(judges=bool(toolbox.judges)):
+        if toolbox.judges:
+            return _try(taskset, spec, most=MAX_JUDGED, seconds=MAX_JUDGED_SECONDS)
+        return _try(taskset, spec, most=MAX_ITEMS, seconds=MAX_SECONDS)
+
+
+def _try(taskset: TaskSet, spec: Spec, *, most: int, seconds: float) -> Trial:
     started = monotonic()
-    rows = spread(taskset, MAX_ITEMS)
+    rows = spread(taskset, most)
     definition = definition_of(taskset)
     items = [draft_item(taskset, row, definition=definition) for row in rows]
     samples = [reference_sample(item, taskset.answer_type) for item in items]
@@ -112,7 +129,7 @@ def try_on_items(taskset: TaskSet, spec: Spec) -> Trial:
     right, wrong = Side(), Side()
     tried = 0
     for index, (row, item) in enumerate(zip(rows, items, strict=True)):
-        if monotonic() - started > MAX_SECONDS:
+        if monotonic() - started > seconds:
             break
         tried += 1
         _mark(right, row, spec, item, samples[index], is_odd=lambda score: score < FULL)

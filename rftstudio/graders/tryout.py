@@ -3,15 +3,18 @@
 Grading runs in the web process: sizes are bounded here so that no page waits long.
 """
 
+import hashlib
 import json
 import random
 from functools import cached_property
 from typing import Any
 
-from rftstudio.engine.errors import SpecError
+from rftstudio.engine.errors import EngineError, SpecError
 from rftstudio.engine.grading import grade
+from rftstudio.engine.grading.judges.budget import Spent
 from rftstudio.engine.types import Item, Sample
 from rftstudio.graders.stored_answers import stored_answer
+from rftstudio.graders.toolbox import Toolbox
 from rftstudio.graders.waiting import waits
 from rftstudio.graders.workbench import Workbench
 from rftstudio.tasksets.answers import shown_answer
@@ -30,7 +33,8 @@ class Tryout:
         self.taskset = bench.grader.taskset
         self.texts = bench.texts
         self.note = ""
-        self.asked = False  # whether a button was pressed that asks a judge, or whatever the grader waits for
+        self.ask_judges = False  # only on a press of the button: judges cost money
+        self.spent = ""
 
     @cached_property
     def _items(self) -> Any:
@@ -116,17 +120,52 @@ class Tryout:
         return shown_answer(value, self.taskset.answer_type)
 
     @cached_property
-    def must_ask(self) -> bool:
-        """Whether the grader waits for something that costs time or money, and was not told to."""
-        return not self.asked and self.bench.spec is not None and waits(self.bench.spec)
-
-    @cached_property
     def grade(self) -> dict[str, Any] | None:
         """The grade of the answer as JSON, None where there is nothing to grade with; `problem` then says why."""
         item, spec = self._item, self.bench.spec
         if self.problem or item is None or spec is None:
             return None
-        return grade(spec, item, Sample.from_text(self.answer)).to_json()
+        try:
+            with self._toolbox.lent(judges=bool(self._toolbox.judges)) as judges:
+                found = grade(spec, item, Sample.from_text(self.answer)).to_json()
+        except EngineError as error:
+            self.problem = str(error)
+            return None
+        if judges is not None:
+            self.spent = spent_words(judges.budget.spent)
+        return found
+
+    @cached_property
+    def _toolbox(self) -> Toolbox:
+        return Toolbox.of(self.taskset.workspace, self.bench.spec or {})
+
+    @property
+    def asks_judge(self) -> bool:
+        """Whether grading means asking a judge, or a server: what takes time and may cost money."""
+        return bool(self.bench.spec and (self._toolbox.judges or waits(self.bench.spec)))
+
+    @property
+    def fingerprint(self) -> str:
+        """Of all that a judge is asked about, by which a verdict is known to be of what is on the page."""
+        row = self.row.pk if self.row else None
+        parts = json.dumps([self.bench.spec_json, row, self.answer], ensure_ascii=False)
+        return hashlib.sha256(parts.encode("utf-8", "replace")).hexdigest()[:16]
+
+    @property
+    def waits_for_press(self) -> bool:
+        """Whether nothing but the press of the button is missing for a score."""
+        return self.asks_judge and not self.ask_judges and self.problem == self._press_words
+
+    @property
+    def _press_words(self) -> str:
+        names = " and ".join(f"“{name}”" for name in self._toolbox.judges)
+        whom = f"the judge {names}" if names else "a server"
+        return f"This grader asks {whom}, which takes a moment and may cost money."
+
+    @property
+    def asked(self) -> str:
+        """Whom the button asks."""
+        return "the judge" if self._toolbox.judges else "the server"
 
     @cached_property
     def problem(self) -> str:
@@ -140,8 +179,8 @@ class Tryout:
             return f"The answer is longer than {MAX_ANSWER:,} characters: too long to be graded while you type."
         if self._item is None:
             return f"This item cannot be asked: {self._item_error}"
-        if self.must_ask:
-            return "This grader asks a judge or a server, which takes time and may cost money. It waits for your word."
+        if self.asks_judge and not self.ask_judges:
+            return self._press_words
         longest = max((len(str(value)) for value in self._item.fields.values()), default=0)
         if len(self.answer) * longest > MAX_COMPARED and "text_similarity" in self.bench.spec_json:
             return "Answer and reference are too long to be compared while you type."
@@ -173,6 +212,14 @@ class Tryout:
         fields = self.row.fields
         names = [*labels, *(name for name in fields if name not in labels)]
         return [(labels.get(name, name), _plain(fields[name])) for name in names if name in fields]
+
+
+def spent_words(spent: Spent) -> str:
+    """`1 call, 240 tokens, cost 0.0012`; "" where nothing was paid."""
+    if not spent.calls:
+        return ""
+    cost = f", cost {spent.cost:.4f}" if spent.cost else ""
+    return f"{spent.calls} call{'' if spent.calls == 1 else 's'} to the judge, {spent.tokens:,} tokens{cost}"
 
 
 def _plain(value: Any) -> str:

@@ -21,6 +21,7 @@ from rftstudio.graders.forms.tree import ROOT, Node, row_ids, texts_of
 from rftstudio.graders.json_place import named_place
 from rftstudio.graders.json_side import JsonSide, fingerprint, marks_of
 from rftstudio.graders.models import Grader, GraderVersion
+from rftstudio.graders.named import named_judges, named_lists
 from rftstudio.graders.starts import starting_specs
 
 _FIRST_FIELDS = ("-sentence", "-key", "-path")
@@ -128,6 +129,14 @@ class Workbench:
         return json.dumps(shown, ensure_ascii=False, indent=2)
 
     @property
+    def names_judges(self) -> bool:
+        return bool(named_judges(self.node.spec))
+
+    @property
+    def names_lists(self) -> bool:
+        return bool(named_lists(self.node.spec))
+
+    @property
     def json_was(self) -> str:
         """A fingerprint of the JSON as the page shows it, by which a change by hand is noticed."""
         return fingerprint(self.spec_json)
@@ -182,7 +191,7 @@ class Workbench:
     def unsaved(self) -> bool:
         if self.spec is None:
             return self.node.spec != Node(texts_of(self.grader.spec)).spec
-        return content_hash(self.spec.model_dump(mode="json", exclude_none=True)) != self.grader.content_hash
+        return content_hash(self.spec.model_dump(mode="json", exclude_none=True)) != content_hash(self.grader.spec)
 
     @cached_property
     def unpublished(self) -> bool:

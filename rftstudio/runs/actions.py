@@ -12,9 +12,10 @@ from django.utils import timezone
 from rftstudio.accounts.models import User
 from rftstudio.engine import presets
 from rftstudio.engine.errors import SpecError
-from rftstudio.engine.job import Job, Model, write_job
+from rftstudio.engine.job import Job, Model, list_files, write_job
 from rftstudio.graders.actions import publish_grader
 from rftstudio.graders.models import Grader, GraderVersion
+from rftstudio.graders.toolbox import Toolbox
 from rftstudio.registry.actions import register_embedded
 from rftstudio.registry.models import BaseModel
 from rftstudio.runs import queue
@@ -51,6 +52,7 @@ def launch_run(
         seed=seed,
     )
     taskset = taskset_version.taskset
+    toolbox = Toolbox.of(taskset.workspace, grader_version.spec)
     job = Job(
         kind="training",
         model=Model(base_model.location, base_model.name, base_model.revision or None),
@@ -61,6 +63,8 @@ def launch_run(
         preset=preset,
         json_answers=taskset.answer_type == AnswerType.JSON,
         labels={"taskset": str(taskset_version), "grader": str(grader_version)},
+        lists=list_files(toolbox.lists),
+        judges=toolbox.endpoints(),
     )
     with transaction.atomic():
         run = Run.objects.create(
@@ -76,7 +80,7 @@ def launch_run(
             created_by=by,
         )
         _set_aside(run.directory)
-        write_job(run.directory, job, checked.items)
+        write_job(run.directory, job, checked.items, toolbox.lists)
         queue.submit(run)
     return run
 

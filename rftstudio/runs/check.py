@@ -16,9 +16,11 @@ from rftstudio.engine.grading import Spec, check_variables, grade, parse_spec
 from rftstudio.engine.types import Item
 from rftstudio.graders.checking import reference_sample
 from rftstudio.graders.models import GraderVersion
+from rftstudio.graders.toolbox import Toolbox, missing_tools
 from rftstudio.registry.model_files import read_model
 from rftstudio.registry.models import BaseModel
 from rftstudio.registry.tokens import too_long
+from rftstudio.runs.judged import check_budget
 from rftstudio.tasksets.models import Split, TaskSetVersion
 from rftstudio.tasksets.rows import version_items
 
@@ -62,6 +64,7 @@ def check_launch(
             )
     test = version_items(taskset_version, Split.TEST.value)
     _check_grader(grader_version, taskset_version, items[Split.TRAIN.value])
+    check_budget(_toolbox(grader_version), full)
     _check_model(base_model)
     _check_lengths(base_model, [*items["train"], *items["validation"], *test], full["max_completion_length"])
     _check_disk()
@@ -79,10 +82,14 @@ def _check_grader(version: GraderVersion, taskset_version: TaskSetVersion, items
         message = f"The grader does not fit: {error}"
         raise SpecError(message, path="grader_version", fix="Correct and publish it.") from None
     answer_type = taskset_version.definition["answer_type"]
+    toolbox = _toolbox(version)
+    if toolbox.judges:
+        return spec  # asking a judge about dozens of answers costs money and minutes
     for item in items[:: max(1, len(items) // GRADED)][:GRADED]:
         if item.fields.get("reference_answer") is None:
             continue
-        marked = grade(spec, item, reference_sample(item, answer_type))
+        with toolbox.lent():
+            marked = grade(spec, item, reference_sample(item, answer_type))
         if marked.score is None:
             raise SpecError(
                 f"The grader cannot mark the reference answer of {item.id}: {_why(marked)}",
@@ -90,6 +97,15 @@ def _check_grader(version: GraderVersion, taskset_version: TaskSetVersion, items
                 fix="Correct the item or the grader, then publish again.",
             )
     return spec
+
+
+def _toolbox(version: GraderVersion) -> Toolbox:
+    """Its judges and word lists. Raises `SpecError` where the workspace does not have them."""
+    workspace = version.grader.taskset.workspace
+    if missing := missing_tools(workspace, version.spec):
+        message = f"{missing[0].path}: {missing[0].message}"
+        raise SpecError(message, path="grader_version", fix=missing[0].fix)
+    return Toolbox.of(workspace, version.spec)
 
 
 def _why(marked: Any) -> str:

@@ -18,13 +18,14 @@ from django.db import DataError, IntegrityError, OperationalError, connection, t
 from django.utils import timezone
 
 from rftstudio.engine import launch
-from rftstudio.engine.errors import EngineError
+from rftstudio.engine.errors import EngineError, SpecError
 from rftstudio.engine.events import tail
 from rftstudio.engine.job import read_job
 from rftstudio.engine.launch import local
 from rftstudio.engine.launch.environment import environment
 from rftstudio.runs import queue
 from rftstudio.runs.jobs import EngineJob, Status
+from rftstudio.runs.lent import lend
 from rftstudio.runs.verdict import Verdict, finished_event, gave_up, judge, last_log_line
 
 log = logging.getLogger(__name__)
@@ -127,12 +128,15 @@ class Supervisor:
         try:
             launch.withdraw_stop(directory)
             offline = Path(read_job(directory).model.path).is_dir()
-            child = local.start(directory, env=environment(os.environ, offline=offline), nonce=intent["nonce"])
+            env = environment(os.environ, offline=offline)
+            child = local.start(directory, env=env, nonce=intent["nonce"], secrets=lend(self.job))
         except launch.Busy:
             log.warning("%s %s: another process holds its directory; waiting for it.", self.job.label, self.pk)
             self.job.handle = {**intent, "starts": starts}
             time.sleep(TICK)
             return None
+        except SpecError as error:
+            return Verdict(Status.FAILED, str(error), "author")
         except EngineError as error:
             return Verdict(Status.FAILED, str(error), "system")
         try:

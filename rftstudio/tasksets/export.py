@@ -19,7 +19,7 @@ from rftstudio.tasksets.rows import to_conversations
 Row = TaskItem | VersionItem
 
 
-class _Line:
+class Line:
     """What the csv writer writes into: hands the line back."""
 
     def write(self, text: str) -> str:
@@ -28,7 +28,7 @@ class _Line:
 
 def csv_lines(definition: Definition, rows: Iterable[Row]) -> Iterator[str]:
     """A header and a line an item, with a byte-order mark so that spreadsheets read the letters right."""
-    writer = csv.writer(_Line())
+    writer = csv.writer(Line())
     names = [entry["name"] for entry in definition["input_fields"]]
     yield "\ufeff" + writer.writerow(["id", *names, "messages", "reference_answer", "split", "tags", "notes"])
     for row in rows:

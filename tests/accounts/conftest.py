@@ -13,6 +13,9 @@ from django.utils import timezone
 from rftstudio.accounts.actions import invite
 from rftstudio.accounts.models import Role
 from rftstudio.evaluations.models import Comparison
+from rftstudio.graders.judges.actions import create_judge
+from rftstudio.graders.lists.actions import receive_list, save_upload
+from rftstudio.graders.models import WordListUpload
 from rftstudio.registry.models import TunedModel
 from rftstudio.runs.models import Checkpoint, Run
 from rftstudio.tasksets.models import ItemImport
@@ -54,6 +57,11 @@ class WholeProject:
             "grader": run.grader_version.grader,
             "item": self.taskset.items.first(),
             "membership": self.workspace.memberships.get(role=Role.OWNER),
+            "judge": create_judge(
+                workspace=self.workspace, by=None, name="main", base_url="https://judge.example.org/v1", model="m"
+            ),
+            "word_list": save_upload(upload=self._upload("Genes"), by=None).word_list,
+            "list_upload": self._upload("Drugs"),
             "invitation": invite(workspace=self.workspace, by=run.created_by, role=Role.AUTHOR),
         }
 
@@ -79,6 +87,9 @@ class WholeProject:
             "open-invitations": "invitation",
             "comparisons": "comparison",
             "graders": "grader",
+            "judges": "judge",
+            "word-lists": "word_list",
+            "list-uploads": "list_upload",
             "models": "tuned_model",
             "items": "item",
             "imports": "import",
@@ -89,6 +100,10 @@ class WholeProject:
         if first == "runs":
             return self.run.pk
         return self.objects[things[first]].pk
+
+    def _upload(self, name: str) -> WordListUpload:
+        chunks = [b"label,other names\nCFTR,ABCC7\n"]
+        return receive_list(workspace=self.workspace, by=None, name=name, file_name="a.csv", chunks=chunks)
 
     def fingerprint(self) -> str:
         """Changes when any row of ours changes."""

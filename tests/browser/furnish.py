@@ -16,6 +16,9 @@ django.setup()
 from rftstudio.accounts.actions import invite  # noqa: E402
 from rftstudio.accounts.models import Membership, Role, User, Workspace  # noqa: E402
 from rftstudio.graders.actions import create_grader  # noqa: E402
+from rftstudio.graders.judges.actions import add_embedded, create_judge  # noqa: E402
+from rftstudio.graders.lists.actions import receive_list, save_upload  # noqa: E402
+from rftstudio.graders.named import named_judges  # noqa: E402
 from rftstudio.tasksets.actions import add_items, create_taskset  # noqa: E402
 from tests.graders.specs import PLAIN  # noqa: E402
 
@@ -37,6 +40,16 @@ def furnish() -> dict[str, str]:
     )
     rows = [{"fields": dict(zip(FIELDS, row, strict=True)), "reference_answer": "emergency"} for row in ROWS]
     add_items(taskset=kinds, by=owner, rows=rows)
+    for name in dict.fromkeys(name for spec in PLAIN.values() for _, name in named_judges(spec)):
+        address = "https://judge.example.org/v1"
+        create_judge(workspace=workspace, by=owner, name=name, base_url=address, model="m", key="sk-of-nobody")
+    add_embedded(workspace=workspace, by=owner)
+    diagnoses = None
+    for code in ("I21.9", "I21"):
+        chunks = [f"label,other names\nmyocardial infarction,MI|{code}\nmigraine,MI\n,lonely\n".encode()]
+        given = {"workspace": workspace, "by": owner, "name": "Diagnoses", "file_name": "list.csv", "chunks": chunks}
+        diagnoses = save_upload(upload=receive_list(**given, word_list=diagnoses), by=owner).word_list
+    receive_list(**{**given, "name": "Drugs"})
     for kind, spec in PLAIN.items():
         create_grader(taskset=kinds, by=owner, name=f"By {kind}", spec=spec)
     schema = {"type": "object", "properties": {"code": {"type": "string"}}}

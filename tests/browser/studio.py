@@ -25,7 +25,16 @@ from rftstudio.command.terminal import ROOT
 from rftstudio.command.up import services
 
 # What the tests' own process has set, or whoever runs them, must not reach the studio.
-FOREIGN = ("ALLOWED_HOSTS", "BROKER_URL", "DATABASE_URL", "DEBUG", "DJANGO_SETTINGS_MODULE", "HTTPS", "SECRET_KEY")
+FOREIGN = (
+    "ALLOWED_HOSTS",
+    "BROKER_URL",
+    "DATABASE_URL",
+    "DEBUG",
+    "DJANGO_SETTINGS_MODULE",
+    "HTTPS",
+    "SECRETS_KEY",
+    "SECRET_KEY",
+)
 REGISTER = (
     "import pathlib; from rftstudio.registry.actions import register_local; "
     "register_local(name='Tiny', directory=pathlib.Path({!r}), licence='none')"

@@ -27,6 +27,36 @@ PLAIN: dict[str, dict[str, Any]] = {
         "json_schema": {"type": "object", "properties": {"code": {"type": "string"}}},
         "schema_weight": 0.5,
     },
+    "keywords": {
+        "type": "keywords",
+        "required": ["fever", "chest pain"],
+        "forbidden": ["ibuprofen"],
+        "required_from": "{{ item.findings }}",
+        "synonyms": {"fever": ["pyrexia"]},
+        "synonyms_list": "diagnoses@2",
+        "penalty": 1,
+        "inflections": "english",
+        "negation": "respect",
+        "whole_words": False,
+    },
+    "regex": {
+        "type": "regex",
+        "pattern": "dose: *(?P<dose>\\d+)\\s*mg",
+        "ignore_case": True,
+        "group": "dose",
+        "operation": "eq",
+        "pick": "last",
+        "reference": REFERENCE,
+    },
+    "format": {
+        "type": "format",
+        "min_words": 5,
+        "max_words": 80,
+        "max_sentences": 3,
+        "language": "en",
+        "no_preamble": True,
+        "ends_properly": True,
+    },
     "multi": {
         "type": "multi",
         "graders": {
@@ -60,6 +90,36 @@ PLAIN: dict[str, dict[str, Any]] = {
     },
 }
 
+PLAIN |= {
+    "judge": {
+        "type": "judge",
+        "model": "our judge",
+        "instruction": "Is it polite?\nThink of the patient.",
+        "choices": ["no", "hardly", "mostly", "yes"],
+        "reference": REFERENCE,
+    },
+    "score_model": {
+        "type": "score_model",
+        "name": "style",
+        "model": "gpt-4o",
+        "input": [
+            {"role": "developer", "content": "Be strict.\n\nBe brief."},
+            {"role": "user", "content": "system: is no role here\n{{ sample.output_text }}\n"},
+        ],
+        "range": [1, 7.5],
+        "sampling_params": {"temperature": 0, "seed": 3},
+    },
+    "label_model": {
+        "type": "label_model",
+        "model": "judge",
+        "input": [{"role": "user", "content": "Sort {{ sample.output_text }}"}],
+        "labels": ["kind", "rude"],
+        "passing_labels": ["kind"],
+    },
+    "pairwise": {"type": "pairwise", "model": "judge", "instruction": "Better is shorter."},
+    "endpoint": {"type": "endpoint", "url": "https://grader.example.org/score", "secret": "OURS", "timeout_s": 2.5},
+}
+
 NESTED: dict[str, Any] = {
     "type": "rubric",
     "criteria": [
@@ -70,6 +130,22 @@ NESTED: dict[str, Any] = {
 }
 
 ODD: dict[str, dict[str, Any]] = {
+    "messages that lines cannot hold": {
+        "type": "score_model",
+        "model": "m",
+        "input": [
+            {"role": "user", "content": "user:\n{{ sample.output_text }}"},
+            {"role": "assistant", "content": ""},
+            {"role": "user", "content": "[1]"},
+        ],
+    },
+    "a message that looks like a list": {
+        "type": "label_model",
+        "model": "m",
+        "input": [{"role": "user", "content": "[{{ sample.output_text }}]"}],
+        "labels": ["a", "b\nc"],
+        "passing_labels": ["b\nc"],
+    },
     "labels with line ends, edges and brackets": {
         "type": "exact_choice",
         "choices": ["[1, 2]", "two\nlines", " edged ", "plain"],
@@ -78,6 +154,16 @@ ODD: dict[str, dict[str, Any]] = {
     "names with commas": {
         "type": "set_match",
         "synonyms": {"2,4-D": ["2,4-dichlorophenoxyacetic acid"], "x": ["y, z", "w"]},
+    },
+    "a unit and a list": {
+        "type": "multi",
+        "graders": {
+            "dose": {"type": "number", "unit": "mg/g", "unit_required": True},
+            "gene": {"type": "exact_choice", "synonyms_list": "genes"},
+            "form": {"type": "format", "min_characters": 1, "no_markdown": True, "valid_json": True},
+            "never": {"type": "regex", "pattern": "a\n| b ", "expect": "no_match", "multiline": True, "dot_all": True},
+        },
+        "calculate_output": "dose * gene * form * never",
     },
     "numbers at the edges": {"type": "number", "tolerance": 1e-9, "band": 1234567.25},
     "text that is kept exactly": {

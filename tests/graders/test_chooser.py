@@ -8,6 +8,7 @@ from rftstudio.graders.forms import FORMS, KindForm
 from rftstudio.graders.forms.tree import texts_of
 from rftstudio.graders.starts import starting_specs
 from tests.factories import make_grader, make_taskset
+from tests.graders.test_judges import make_judge
 
 
 @pytest.fixture
@@ -50,6 +51,7 @@ def test_a_kind_without_a_start_is_not_offered(taskset):
 
 @pytest.mark.parametrize("kind", sorted(FORMS))
 def test_a_new_grader_of_any_kind_works_at_once(taskset, as_bob, kind):
+    make_judge(taskset.workspace)
     address = reverse("graders:create", args=[taskset.pk])
     page = as_bob.get(address).content.decode()
     assert f'name="kind" value="{kind}"' in page

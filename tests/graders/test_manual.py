@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.template.loader import get_template
 
 from rftstudio.engine.grading import KINDS, grade, parse_spec
 from rftstudio.engine.types import Item, Sample
+from tests.engine.judge_server import JudgeServer, Said, completion, judged
 
 PAGES = Path(settings.BASE_DIR) / "templates" / "docs" / "graders"
 
@@ -35,15 +37,31 @@ def test_no_page_without_a_kind() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_examples_score_what_the_page_says(kind: str) -> None:
+def test_the_examples_score_what_the_page_says(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = examples(kind)
     assert found
     for example in found:
         spec = parse_spec(example["grader"])
         assert spec.type == kind
-        result = grade(spec, Item("example", (), example["item"]), Sample.from_text(example["sample"]))
+        item, sample = Item("example", (), example["item"]), Sample.from_text(example["sample"])
+        with JudgeServer(partial(reply, example)) as server:
+            if "service_says" in example:
+                monkeypatch.setenv("PRIVATE_ENDPOINTS", "127.0.0.1")
+                spec = parse_spec({**example["grader"], "url": server.url})
+            with judged(server):
+                result = grade(spec, item, sample)
         assert result.error is None
         assert result.score == pytest.approx(example["score"])
+
+
+def reply(example: dict[str, Any], body: dict[str, Any]) -> Said:
+    """What the judge or the service of an example says."""
+    if "service_says" in example:
+        return Said(json.dumps(example["service_says"]).encode())
+    if "judge_prefers" in example:
+        first = body["messages"][1]["content"].partition("<second_answer>")[0]
+        return completion({"reason": "So.", "verdict": "first" if example["judge_prefers"] in first else "second"})
+    return completion(example["judge_says"])
 
 
 # The tables of the pages: what they state, in the same words.
@@ -54,6 +72,48 @@ STATED = [
     ("ranking", {"credit": "linear", "ladder": [], "top_k": 10}, ["FBN1"], [("TGFBR2, FBN1, COL3A1", 0.9)]),
     ("set_match", {"measure": "recall"}, ["fever", "cough", "rash"], [("Cough, fever, headache, nausea", 2 / 3)]),
     ("set_match", {"measure": "f1"}, ["fever", "cough", "rash"], [("Cough, fever, headache, nausea", 4 / 7)]),
+    (
+        "number",
+        {"unit": "mg/g", "tolerance": 0, "band": 0},
+        12.5,
+        [("12.5 g/kg", 1), ("1.25 %", 1), ("12 tablets", 0), ("5 mL", 0)],
+    ),
+    ("number", {"unit": "°C", "tolerance": 0, "band": 0}, 37, [("98.6 °F", 1)]),
+    ("regex", {}, "B", [("A is wrong, so … Answer: B", 1), ("Answer: C, no, Answer: B", 1), ("It is B", 0)]),
+    (
+        "keywords",
+        {},
+        None,
+        [
+            ("Give aspirin and do an ECG.", 1),
+            ("Give aspirin.", 0.5),
+            ("Give aspirin, do an ECG, give ibuprofen.", 0.5),
+            ("Give aspirin and do an ECG. No ibuprofen.", 1),
+        ],
+    ),
+    # What the page admits to.
+    (
+        "keywords",
+        {"required": ["fever"]},
+        None,
+        [
+            ("No drug has helped against the fever", 0),
+            ("Fever is not what I would expect", 1),
+            ("possible fever", 1),
+            ("had a fever last year", 1),
+            ("no cough, rash or fever", 0),
+        ],
+    ),
+    (
+        "format",
+        {},
+        None,
+        [
+            ("Rest in bed and drink plenty of water.", 1),
+            ("Sure, here is my advice: rest in bed.", 0.75),
+            ("Sure, here is my advice: **rest** in bed and drink plenty of water and", 0),
+        ],
+    ),
 ]
 
 

@@ -116,14 +116,16 @@ def test_out_of_time_says_how_many_were_left(taskset, grader, sampled, monkeypat
     assert trial.n_left > 10
 
 
-def test_a_grader_that_waits_is_only_asked_by_a_button(taskset, grader, as_bob, monkeypatch):
+def test_a_grader_that_waits_is_only_asked_by_a_button(taskset, grader, as_bob, as_vera, monkeypatch):
     monkeypatch.setattr(ExactChoice, "waits", True)
     address = reverse("graders:live", args=[grader.pk])
     sent = {**texts_of(grader.spec), "answer": "emergency"}
     response = as_bob.post(address, sent)
     assert response.context["tryout"].grade is None
-    assert "Ask now" in response.content.decode()
-    asked = as_bob.post(address, {**sent, "op": "ask"})
+    assert "Ask the server" in response.content.decode()
+    asked = as_bob.post(address, {**sent, "op": "judge"})
     assert asked.context["tryout"].grade["score"] is not None
-    assert "Ask now" not in asked.content.decode()
+    stored = reverse("graders:stored", args=[grader.pk])
+    assert as_vera.post(stored).context["stored_error"].endswith("Ask an author to try it.")
+    assert as_bob.post(stored, sent).context["stored"].tried
     assert check_references(taskset, actions.check_spec(taskset, grader.spec)).n == 0

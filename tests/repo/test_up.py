@@ -27,7 +27,13 @@ class Running:
         with self.shown.open("w") as file:
             self.process = subprocess.Popen(
                 [sys.executable, str(ROOT / "studio"), "up"],
-                env={**env, "DATA_DIR": str(data), "PORT": str(port), "PYTHONUNBUFFERED": "1"},
+                env={
+                    **env,
+                    "DATA_DIR": str(data),
+                    "PORT": str(port),
+                    "EMBEDDING_MODEL": str(data / "none"),
+                    "PYTHONUNBUFFERED": "1",
+                },
                 stdout=file,
                 stderr=subprocess.STDOUT,
             )

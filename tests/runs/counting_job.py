@@ -3,9 +3,10 @@
 It stands in for the engine where a test needs hundreds of steps a minute, a crash at a chosen step or a
 deaf process; `test_real_training.py` runs the engine itself. The reward of a step is a function of the step.
 settings: steps, step_seconds, checkpoint_every, crash_at (once), die_at (always), fail_at, deaf, garble_at,
-leave_child (seconds), answers (to each of two tasks).
+leave_child (seconds), answers (to each of two tasks), hash_of (a variable: writes the hash of its value).
 """
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -31,6 +32,8 @@ def main(directory: Path) -> int:
     if settings.get("leave_child"):
         sleeper = subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({settings['leave_child']})"])
         (directory / "child").write_text(str(sleeper.pid))
+    if name := settings.get("hash_of"):
+        (directory / "hash").write_text(hashlib.sha256(os.environ.get(name, "").encode()).hexdigest())
     events, rollouts = Log(directory / "events.jsonl"), Log(directory / "rollouts.jsonl")
     steps = settings["steps"]
     events.append({"type": "started", "level": "info", "message": "", "data": {"total_steps": steps}}, key="started")

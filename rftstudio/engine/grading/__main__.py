@@ -1,5 +1,8 @@
 """`python -m rftstudio.engine.grading < cases.jsonl`: one {"grader", "item", "sample"} a line in, one Grade a line out.
 
+With `--judges FILE` graders may ask judges: a JSON list of {"name", "base_url", "model", "key_env", …}. `--secret NAME`
+names a variable that an `endpoint` grader may send. Lines are then graded many at a time, and come out in order.
+
 `item` is a whole item with its messages, or just an object of fields. `sample` is a text or {"output_text": …}.
 Output keeps the order of the input, one line for each line that is not blank. A line that cannot be read gives
 {"line": n, "error": {"path", "message", "fix"}} and exit code 2; a grader that could not give a score is a Grade.
@@ -7,15 +10,21 @@ Output keeps the order of the input, one line for each line that is not blank. A
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
+from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from rftstudio.engine.errors import SpecError
-from rftstudio.engine.grading import Spec, grade, parse_spec
+from rftstudio.engine.grading import Spec, parse_spec
+from rftstudio.engine.grading.grade import Case, grade_cases
+from rftstudio.engine.grading.tools import Tools, using
 from rftstudio.engine.types import Item, Sample
 
+AT_ONCE = 512  # lines, where graders wait for others
 MAX_LINE_BYTES = 32 * 1024 * 1024
 
 
@@ -24,23 +33,49 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m rftstudio.engine.grading", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.parse_args(arguments)
-    return grade_lines(sys.stdin.buffer, sys.stdout)
+    parser.add_argument("--judges", type=Path, metavar="FILE", help="judges that graders may ask, JSON")
+    parser.add_argument("--secret", action="append", default=[], metavar="NAME", help="a variable that may be sent")
+    given = parser.parse_args(arguments)
+    if given.judges is None and not given.secret:
+        return grade_lines(sys.stdin.buffer, sys.stdout)
+    try:
+        found = _tools(given.judges, given.secret)
+    except SpecError as failure:
+        print(failure, file=sys.stderr)
+        return 2
+    with using(found):
+        return grade_lines(sys.stdin.buffer, sys.stdout, at_once=AT_ONCE)
 
 
-def grade_lines(source: BinaryIO, target: TextIO) -> int:
+def _tools(judges: Path | None, names: list[str]) -> Tools:
+    from rftstudio.engine.grading.judges.endpoint import read_judges, with_keys
+    from rftstudio.engine.grading.judges.judges import Judges
+
+    missing = [name for name in names if not os.environ.get(name)]
+    if missing:
+        raise SpecError(f"The variable {missing[0]} is not set.", path="--secret", fix="Set it, or leave it out.")
+    endpoints = with_keys(read_judges(judges)) if judges else []
+    return Tools(judges=Judges(endpoints), secrets={name: os.environ[name] for name in names})
+
+
+def grade_lines(source: BinaryIO, target: TextIO, *, at_once: int = 1) -> int:
     """Read cases from `source`, write one JSON line for each to `target`. Returns the exit code."""
     bad = False
-    for number, line in _lines(source):
-        try:
-            spec, item, sample = _case(line, number)
-            row = grade(spec, item, sample).to_json()
-        except SpecError as failure:
-            bad = True
-            error = {"path": failure.path, "message": failure.message, "fix": failure.fix}
-            row = {"line": number, "error": error}
+    lines = _lines(source)
+    while batch := list(islice(lines, at_once)):
+        cases: dict[int, Case] = {}
+        rows: dict[int, dict[str, Any]] = {}
+        for number, line in batch:
+            try:
+                cases[number] = _case(line, number)
+            except SpecError as failure:
+                bad = True
+                error = {"path": failure.path, "message": failure.message, "fix": failure.fix}
+                rows[number] = {"line": number, "error": error}
+        grades = grade_cases(list(cases.values()))
+        rows.update((number, found.to_json()) for number, found in zip(cases, grades, strict=True))
         # ASCII, so that half a surrogate pair in an answer cannot break the output.
-        target.write(json.dumps(row) + "\n")
+        target.write("".join(json.dumps(rows[number]) + "\n" for number, _ in batch))
     target.flush()
     return 2 if bad else 0
 

@@ -9,7 +9,8 @@ from rftstudio.engine.grading.failure import FieldError, NoScore
 from rftstudio.engine.grading.kind import InputField, ReferenceField, Spec, TemplateText, Verdict, reference_value
 from rftstudio.engine.grading.template import Template, compile_template
 from rftstudio.engine.grading.text import as_text, normalise, quote, quote_all
-from rftstudio.engine.grading.vocabulary import SynonymsField, SynonymsFromField, Vocabulary, check_synonyms, for_item
+from rftstudio.engine.grading.vocabulary import SynonymsField, SynonymsFromField, check_synonyms, for_item
+from rftstudio.engine.grading.word_list import ListName, Names, SynonymsListField
 from rftstudio.engine.types import Item, Sample
 
 
@@ -33,6 +34,7 @@ class ExactChoice(Spec):
     )
     synonyms: dict[str, list[str]] = SynonymsField
     synonyms_from: TemplateText = SynonymsFromField
+    synonyms_list: ListName = SynonymsListField
     partial: float = Field(
         default=0.0,
         ge=0,
@@ -66,12 +68,8 @@ class ExactChoice(Spec):
         return compile_template(self.input), compile_template(self.reference), compile_template(self.synonyms_from)
 
     @cached_property
-    def _vocabulary(self) -> Vocabulary:
-        return Vocabulary(self.choices, self.synonyms)
-
-    @cached_property
-    def _choice_keys(self) -> frozenset[str]:
-        return frozenset(map(normalise, self.choices))
+    def _names(self) -> Names:
+        return Names(self.choices, self.synonyms, self.synonyms_list)
 
     def evaluate(self, item: Item, sample: Sample) -> Verdict:
         template, reference_template, column = self._templates
@@ -79,13 +77,13 @@ class ExactChoice(Spec):
         references = [as_text(each) for each in reference] if isinstance(reference, list) else [as_text(reference)]
         if not references:
             raise NoScore("other_error", "The reference is an empty list: this item has no right answer.")
-        vocabulary = self._vocabulary
+        vocabulary, choice_keys = self._names.vocabulary()
         if self.synonyms_from:
             vocabulary = for_item(vocabulary, references, column.value(item, sample))
         expected = [vocabulary.key(each) for each in references]
         if self.choices:
             for each, key in zip(references, expected, strict=True):
-                if key not in self._choice_keys:
+                if key not in choice_keys:
                     raise NoScore("other_error", f"The reference {quote(each)} is not one of the choices.")
         text = template.render(item, sample)
         answer = vocabulary.key(text)
@@ -95,7 +93,8 @@ class ExactChoice(Spec):
         if not answer:
             return Verdict(0.0, f"Expected {wanted}, the answer is empty.")
         if self.partial:
-            mentioned = (vocabulary if self.choices else for_item(vocabulary, references)).mentions(text)
+            known = vocabulary if self.choices else for_item(vocabulary, references)
+            mentioned = known.mentions(text, among=choice_keys)
             if len(mentioned) == 1 and mentioned.issubset(expected):
                 reason = f"The answer mentions {wanted} and no other label, but says more than that."
                 return Verdict(self.partial, reason)

@@ -71,7 +71,8 @@ def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterat
     try:
         found = import_module("regex").search(pattern, instance, timeout=PATTERN_SECONDS)
     except TimeoutError:
-        raise NoScore("other_error", f"The pattern {pattern[:80]} takes too long on this answer.") from None
+        message = f"The pattern {pattern[:80]} takes too long on this answer."
+        raise NoScore("unresponsive_reward_error", message) from None
     if not found:
         yield import_module("jsonschema.exceptions").ValidationError(f"does not match {pattern!r}")
 

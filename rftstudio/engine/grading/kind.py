@@ -80,6 +80,18 @@ class Spec(BaseModel):
         """The graders nested directly inside as (path, grader)."""
         return iter(())
 
+    def waits_somewhere(self) -> bool:
+        """Whether this grader, or one inside it, waits: then it is worth grading many answers at once."""
+        return self.waits or any(part.waits_somewhere() for _, part in self.parts())
+
+    def models(self) -> Iterator[tuple[str, str]]:
+        """Every judge that is asked here or below as (path of the field, name)."""
+        if isinstance(model := getattr(self, "model", None), str):
+            yield "model", model
+        for path, part in self.parts():
+            for below, model in part.models():
+                yield f"{path}.{below}", model
+
     def variables(self) -> Iterator[tuple[str, Variable]]:
         """Every variable used here or below as (path of the field, variable)."""
         for path, text in self.templates():

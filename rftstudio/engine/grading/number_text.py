@@ -35,23 +35,52 @@ class Found(NamedTuple):
     percent: bool
 
 
+class Span(NamedTuple):
+    """A number with its place in `text`, which is the searched text in plain signs."""
+
+    value: float
+    percent: bool
+    start: int
+    end: int
+    text: str
+
+
 def find_numbers(text: str) -> Iterator[Found]:
     """Every finite number, in order, lazily."""
+    for match in _NUMBER.finditer(_plain(text)):
+        for value in _values(match):
+            yield Found(value, match["percent"] is not None)
+
+
+def find_spans(text: str) -> Iterator[Span]:
+    """Every finite number with its place, in order, lazily."""
+    text = _plain(text)
+    for match in _NUMBER.finditer(text):
+        for value in _values(match):
+            yield Span(value, match["percent"] is not None, match.start(), match.end(), text)
+
+
+def _plain(text: str) -> str:
     if not text.isascii():
         text = _SUPERSCRIPT.sub(lambda match: "^" + match[0].translate(_SUPERSCRIPTS), text)
         text = _GROUP_SPACE.sub("", text).translate(_PLAIN)
-        text = _VULGAR.sub(lambda match: str(int(match[1] or 0) + unicodedata.numeric(match[2])), text)
-    elif "'" in text:
-        text = _GROUP_SPACE.sub("", text)
-    for match in _NUMBER.finditer(text):
-        exponent = int(match["exponent"] or match["power"] or match["ten"] or 0)
-        sign = -1.0 if match["sign"] == "-" else 1.0
-        readings = ["1"] if match["ten"] else _readings(match["digits"])
-        for digits in readings:
-            value = _finite(digits, exponent)
-            if value is not None:
-                yield Found(sign * value, match["percent"] is not None)
-            sign = 1.0
+        return _VULGAR.sub(lambda match: str(int(match[1] or 0) + unicodedata.numeric(match[2])), text)
+    return _GROUP_SPACE.sub("", text) if "'" in text else text
+
+
+def _values(match: re.Match[str]) -> list[float]:
+    exponent = int(match["exponent"] or match["power"] or match["ten"] or 0)
+    sign = -1.0 if match["sign"] == "-" else 1.0
+    digits = match["digits"]
+    if digits.isdigit() and not match["ten"] and not exponent and len(digits) < 300:
+        return [sign * float(digits)]
+    values = []
+    for reading in ["1"] if match["ten"] else _readings(digits):
+        value = _finite(reading, exponent)
+        if value is not None:
+            values.append(sign * value)
+        sign = 1.0
+    return values
 
 
 def _readings(digits: str) -> list[str]:

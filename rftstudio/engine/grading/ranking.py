@@ -14,6 +14,7 @@ from rftstudio.engine.grading.kind import InputField, ReferenceField, Spec, Temp
 from rftstudio.engine.grading.template import Template, compile_template
 from rftstudio.engine.grading.text import quote, quote_all
 from rftstudio.engine.grading.vocabulary import Synonyms, SynonymsField, SynonymsFromField, Vocabulary, for_item
+from rftstudio.engine.grading.word_list import ListName, Names, SynonymsListField
 from rftstudio.engine.types import Item, Sample
 
 
@@ -51,6 +52,7 @@ class Ranking(Spec):
     )
     synonyms: Synonyms = SynonymsField
     synonyms_from: TemplateText = SynonymsFromField
+    synonyms_list: ListName = SynonymsListField
 
     @field_validator("ladder")
     @classmethod
@@ -74,14 +76,15 @@ class Ranking(Spec):
         return compile_template(self.input), compile_template(self.reference), compile_template(self.synonyms_from)
 
     @cached_property
-    def _vocabulary(self) -> Vocabulary:
-        return Vocabulary((), self.synonyms)
+    def _names(self) -> Names:
+        return Names((), self.synonyms, self.synonyms_list)
 
     def evaluate(self, item: Item, sample: Sample) -> Verdict:
         template, reference_template, column = self._templates
-        references = right_answers(self._vocabulary, reference_value(reference_template, item, sample))
+        known, _ = self._names.vocabulary()
+        references = right_answers(known, reference_value(reference_template, item, sample))
         synonyms = column.value(item, sample) if self.synonyms_from else None
-        vocabulary = for_item(self._vocabulary, references, synonyms)
+        vocabulary = for_item(known, references, synonyms)
         right = {vocabulary.key(reference) for reference in references}
         answers = vocabulary.entries(template.value(item, sample))
         place, found = next(((index, key) for index, key in enumerate(answers, 1) if key in right), (None, ""))

@@ -2,6 +2,8 @@
 
 Score = Σ weight·score / Σ weight over the criteria that apply to the item, then vetoes: a failed critical criterion
 makes the whole 0 or caps it. A criterion whose check gives no score leaves the whole rubric without one.
+
+Checks by the same judge are asked in one call; each still gets its own child with its own reason.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from rftstudio.engine.grading.failure import FieldError, NoScore
-from rftstudio.engine.grading.grade import grade_part
+from rftstudio.engine.grading.grade import as_grade, grade_part, grade_verdict
+from rftstudio.engine.grading.judge import MAX_TOGETHER, Judge, judge_all
 from rftstudio.engine.grading.kind import Spec, TemplateText, Verdict, weighted_mean
 from rftstudio.engine.grading.template import compile_template
 from rftstudio.engine.grading.text import as_text, normalise, quote
@@ -139,8 +142,15 @@ class Rubric(Spec):
         total = sum(each.weight for each, counts in zip(self.criteria, applies, strict=True) if counts)
         if total == 0:
             raise NoScore("other_error", "No criterion with a weight applies to this item.")
+        checks: dict[str, Grade] = {}
+        for group in self._judged([each for each, counts in zip(self.criteria, applies, strict=True) if counts]):
+            checks.update(zip((each.name for each in group), _ask_group(group, item, sample), strict=True))
         children = tuple(
-            _grade_criterion(criterion, criterion.weight / total, item, sample)
+            _grade_criterion(
+                criterion,
+                criterion.weight / total,
+                checks.get(criterion.name) or grade_part(criterion.check, item, sample),
+            )
             if counts
             else Grade(criterion.name, "criterion", None, "Does not apply to this item.", weight=0.0)
             for criterion, counts in zip(self.criteria, applies, strict=True)
@@ -152,6 +162,17 @@ class Rubric(Spec):
         scores = [None if child.score is None else (child.name, child.score) for child in children]
         score, reason = self._combine([pair for pair in scores if pair is not None])
         return Verdict(score, reason, children)
+
+    def _judged(self, criteria: Sequence[Criterion]) -> list[list[Criterion]]:
+        """The criteria that a judge checks, in groups that go into one call each."""
+        groups: dict[tuple[str, str, str], list[list[Criterion]]] = {}
+        for criterion in criteria:
+            if isinstance(criterion.check, Judge):
+                of_this_judge = groups.setdefault(criterion.check.together, [[]])
+                if len(of_this_judge[-1]) == MAX_TOGETHER:
+                    of_this_judge.append([])
+                of_this_judge[-1].append(criterion)
+        return [group for of_one_judge in groups.values() for group in of_one_judge]
 
     def _combine(self, scores: Sequence[tuple[str, float]]) -> tuple[float | None, str]:
         """The whole from (name, score) of the criteria that apply, and why."""
@@ -184,8 +205,21 @@ class Rubric(Spec):
         return self._combine(scores)[0]
 
 
-def _grade_criterion(criterion: Criterion, share: float, item: Item, sample: Sample) -> Grade:
-    check = grade_part(criterion.check, item, sample)
+def _ask_group(group: Sequence[Criterion], item: Item, sample: Sample) -> list[Grade]:
+    """The grades of these criteria's checks, from one call. The first carries its time and tokens."""
+    asked = [(each.check, each.check.instruction or each.sentence) for each in group if isinstance(each.check, Judge)]
+    verdicts: list[Verdict] = []
+
+    def ask() -> Verdict:
+        verdicts.extend(judge_all(asked, item, sample))
+        return verdicts[0]
+
+    first = grade_verdict(group[0].check, ask)
+    others = verdicts[1:] or [Verdict(None, error=first.error)] * (len(group) - 1)
+    return [first, *(as_grade(each.check, verdict) for each, verdict in zip(group[1:], others, strict=True))]
+
+
+def _grade_criterion(criterion: Criterion, share: float, check: Grade) -> Grade:
     score = None if check.score is None else _turned(criterion, check.score)
     return Grade(
         name=criterion.name,

@@ -12,7 +12,8 @@ from pydantic import Field
 from rftstudio.engine.grading.kind import InputField, ReferenceField, Spec, TemplateText, Verdict, reference_value
 from rftstudio.engine.grading.template import Template, compile_template
 from rftstudio.engine.grading.text import quote_all
-from rftstudio.engine.grading.vocabulary import Synonyms, SynonymsField, SynonymsFromField, Vocabulary, for_item
+from rftstudio.engine.grading.vocabulary import Synonyms, SynonymsField, SynonymsFromField, for_item
+from rftstudio.engine.grading.word_list import ListName, Names, SynonymsListField
 from rftstudio.engine.types import Item, Sample
 
 _NOTHING = frozenset({"", "none", "nothing", "no", "n/a", "null", "empty", "none of them", "none of these"})
@@ -38,18 +39,19 @@ class SetMatch(Spec):
     )
     synonyms: Synonyms = SynonymsField
     synonyms_from: TemplateText = SynonymsFromField
+    synonyms_list: ListName = SynonymsListField
 
     @cached_property
     def _templates(self) -> tuple[Template, Template, Template]:
         return compile_template(self.input), compile_template(self.reference), compile_template(self.synonyms_from)
 
     @cached_property
-    def _vocabulary(self) -> Vocabulary:
-        return Vocabulary((), self.synonyms)
+    def _names(self) -> Names:
+        return Names((), self.synonyms, self.synonyms_list)
 
     def evaluate(self, item: Item, sample: Sample) -> Verdict:
         template, reference_template, column = self._templates
-        known = self._vocabulary
+        known, _ = self._names.vocabulary()
         references = list(known.entries(reference_value(reference_template, item, sample)).values())
         synonyms = column.value(item, sample) if self.synonyms_from else None
         vocabulary = for_item(known, references, synonyms)

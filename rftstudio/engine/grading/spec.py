@@ -5,27 +5,52 @@ To add a kind: write its file beside this one and add it to `AnySpec`.
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Annotated, Any, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading import json_fields, rubric
+from rftstudio.engine.grading.endpoint import Endpoint
 from rftstudio.engine.grading.exact_choice import ExactChoice
 from rftstudio.engine.grading.failure import FieldError
+from rftstudio.engine.grading.format import Format
 from rftstudio.engine.grading.json_fields import JsonFields
+from rftstudio.engine.grading.judge import Judge
+from rftstudio.engine.grading.keywords import Keywords
 from rftstudio.engine.grading.kind import Spec
+from rftstudio.engine.grading.label_model import LabelModel
 from rftstudio.engine.grading.multi import Multi
 from rftstudio.engine.grading.number import Number
+from rftstudio.engine.grading.pairwise import Pairwise
 from rftstudio.engine.grading.path import format_path
 from rftstudio.engine.grading.ranking import Ranking
+from rftstudio.engine.grading.regex import Regex
 from rftstudio.engine.grading.rubric import Rubric
+from rftstudio.engine.grading.score_model import ScoreModel
 from rftstudio.engine.grading.set_match import SetMatch
 from rftstudio.engine.grading.string_check import StringCheck
 from rftstudio.engine.grading.text_similarity import TextSimilarity
 
 AnySpec = Annotated[
-    StringCheck | TextSimilarity | ExactChoice | Number | Ranking | SetMatch | JsonFields | Multi | Rubric,
+    StringCheck
+    | TextSimilarity
+    | ExactChoice
+    | Number
+    | Ranking
+    | SetMatch
+    | JsonFields
+    | Multi
+    | Rubric
+    | ScoreModel
+    | LabelModel
+    | Judge
+    | Pairwise
+    | Endpoint
+    | Regex
+    | Keywords
+    | Format,
     Field(discriminator="type"),
 ]
 
@@ -45,21 +70,34 @@ def parse_spec(data: Any) -> Spec:
         return data
     _check_plain(data)
     try:
-        return _ADAPTER.validate_python(data)
+        spec = _ADAPTER.validate_python(data)
     except ValidationError as failure:
         raise _spec_errors(data, failure)[0] from None
+    if errors := _unasked(spec):
+        raise errors[0]
+    return spec
 
 
 def spec_errors(data: Any) -> list[SpecError]:
     """Everything wrong with a grader's JSON form, for a form that shows each beside its field. Empty: it is fine."""
     try:
         _check_plain(data)
-        _ADAPTER.validate_python(data)
+        return _unasked(_ADAPTER.validate_python(data))
     except SpecError as failure:
         return [failure]
     except ValidationError as failure:
         return _spec_errors(data, failure)
-    return []
+
+
+def _unasked(spec: Spec, path: str = "", sentences: Mapping[str, str] = MappingProxyType({})) -> list[SpecError]:
+    """Judges without a question. In a rubric the criterion's sentence is one."""
+    if isinstance(spec, Judge) and not (spec.instruction.strip() or sentences.get(path, "").strip()):
+        where = f"{path}.instruction".lstrip(".")
+        return [SpecError("The judge is asked nothing.", path=where, fix="Write the question it decides.")]
+    start = f"{path}." if path else ""
+    if isinstance(spec, Rubric):
+        sentences = {f"{start}criteria[{n}].check": each.sentence for n, each in enumerate(spec.criteria)}
+    return [error for below, part in spec.parts() for error in _unasked(part, start + below, sentences)]
 
 
 def check_variables(spec: Spec, field_names: Iterable[str]) -> list[SpecError]:
@@ -135,13 +173,33 @@ def _spec_errors(data: Any, failure: ValidationError) -> list[SpecError]:
             case "list_type":
                 message, fix = "This must be a list.", "Write […]."
             case "too_short":
-                message, fix = "This is empty.", "Add at least one."
-            case "finite_number" | "float_parsing" | "float_type" | "int_parsing" | "int_type" | "int_from_float":
+                least = int(context.get("min_length", 1))
+                message = "This is empty." if not context.get("actual_length") else "This is too few."
+                fix = f"Add at least {'one' if least == 1 else least}."
+            case "string_too_short":
+                message, fix = "This is empty.", "Fill it in."
+            case "too_long" | "string_too_long":
+                message, fix = message.replace("should have", "must have") + ".", "Make it shorter."
+            case "bool_parsing" | "bool_type":
+                message, fix = "This must be true or false.", "Write it without quotation marks."
+            case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
+                message, fix = message.replace("Input should", "This should") + ".", _within(context)
+            case "int_from_float" | "int_parsing_size":
+                message, fix = "This must be a whole number.", "Leave out the digits after the point."
+            case "finite_number" | "float_parsing" | "float_type" | "int_parsing" | "int_type":
                 message, fix = "This must be a number.", "Write it without a unit."
             case _:
                 message, fix = message.replace("Input should", "This should") + ".", "Correct the value."
         errors.append(SpecError(message, path=path, fix=fix))
     return errors
+
+
+def _within(context: Mapping[str, Any]) -> str:
+    """What to write in place of a number out of its bounds."""
+    for bound, words in (("ge", "at least"), ("gt", "more than"), ("le", "at most"), ("lt", "less than")):
+        if bound in context:
+            return f"Use a number of {words} {context[bound]:g}."
+    return "Use a number within the bounds."
 
 
 def _path(data: Any, location: tuple[str | int, ...]) -> list[str | int]:

@@ -6,6 +6,7 @@ type (`value`), so that lists, numbers and objects arrive as such.
 """
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -53,6 +54,9 @@ class Variable:
         elif self.name == "output_json":
             value = sample.output_json
             if value is None and sample.output_text.strip() != "null":
+                if sample.truncated:
+                    message = "The answer was cut off at the length limit, so it is no whole JSON."
+                    raise NoScore("truncated_observation_error", message)
                 raise NoScore("sample_parse_error", "The answer is not valid JSON.")
         else:
             value = sample.output_tools if self.name == "output_tools" else sample.choices
@@ -86,6 +90,12 @@ class Template:
         if self._single is not None:
             return self._single.value(item, sample)
         return self.render(item, sample)
+
+    def render_with(self, item: Item, sample: Sample, put: Callable[[Variable, str], str]) -> str:
+        """The text with `put(variable, its text)` in place of every variable. Raises `NoScore`."""
+        return "".join(
+            part if isinstance(part, str) else put(part, as_text(part.value(item, sample))) for part in self._parts
+        )
 
     def render(self, item: Item, sample: Sample) -> str:
         """The text with every variable filled in. Raises `NoScore`."""

@@ -4,7 +4,7 @@ fuzzy_match: rapidfuzz `fuzz.ratio` (normalised indel similarity). bleu: sacrebl
 order). gleu: nltk (Wu et al. 2016). meteor: nltk, exact and stem stages only: the synonym stage needs the WordNet
 corpus, which is not shipped, so an empty one is given. rouge_1..rouge_5, rouge_l: F-measure as in rouge-score (Lin
 2004), with Unicode words in place of its ASCII ones and rapidfuzz for the longest common subsequence.
-Not here: `cosine`, which needs an embedding model.
+cosine: of the embeddings by a sentence model (see `embedding`); below 0 counts as 0.
 """
 
 import re
@@ -13,16 +13,16 @@ from functools import cache, cached_property, lru_cache
 from importlib import import_module
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from rftstudio.engine.grading.failure import FieldError, NoScore
+from rftstudio.engine.grading.embedding import cosine
+from rftstudio.engine.grading.failure import NoScore
 from rftstudio.engine.grading.kind import Spec, TemplateText, Verdict
 from rftstudio.engine.grading.template import Template, compile_template
 from rftstudio.engine.types import Item, Sample
 
 # Above this product of lengths a pairwise comparison takes seconds (bit-parallel, 64 cells at a time).
 MAX_CELLS = 10_000_000_000
-METRICS = ("fuzzy_match", "bleu", "gleu", "meteor", "rouge_1 … rouge_5", "rouge_l")
 _WORD = re.compile(r"[^\W_]+")
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
@@ -41,17 +41,10 @@ class TextSimilarity(Spec):
         "rouge_1", "rouge_2", "rouge_3", "rouge_4", "rouge_5", "rouge_l",
     ] = Field(
         title="Measure",
-        description="fuzzy_match compares letters; rouge_l the order of words; rouge_n and bleu runs of n words; "
-        "meteor words with their endings ignored; gleu the stricter of precision and recall.",
+        description="cosine compares meaning, by an embedding model; fuzzy_match letters; rouge_l the order of words; "
+        "rouge_n and bleu runs of n words; meteor words with their endings ignored; gleu the stricter of precision "
+        "and recall.",
     )  # fmt: skip
-
-    @field_validator("evaluation_metric")
-    @classmethod
-    def _has_model(cls, value: str) -> str:
-        if value == "cosine":
-            message = "No embedding model is configured, so “cosine” cannot be computed."
-            raise FieldError(message, fix=f"Choose one of {', '.join(METRICS)}.")
-        return value
 
     @cached_property
     def _templates(self) -> tuple[Template, Template]:
@@ -60,7 +53,9 @@ class TextSimilarity(Spec):
     def evaluate(self, item: Item, sample: Sample) -> Verdict:
         template, reference_template = self._templates
         text, reference = template.render(item, sample), reference_template.render(item, sample)
-        score = 1.0 if text == reference else _metric(self.evaluation_metric)(text, reference)
+        # Without its model, cosine gives no score to anything, not even to the reference itself.
+        same = text == reference and self.evaluation_metric != "cosine"
+        score = 1.0 if same else _metric(self.evaluation_metric)(text, reference)
         score = min(1.0, max(0.0, float(score)))
         label = self.evaluation_metric.replace("_", " ")
         return Verdict(score, f"Likeness to the reference is {score:.2f} by {label}.")
@@ -73,12 +68,17 @@ def _metric(name: str) -> Callable[[str, str], float]:
     if name.startswith("rouge_"):
         size = name.removeprefix("rouge_")
         return _rouge_l if size == "l" else _rouge_n(int(size))
-    return {"bleu": _bleu, "gleu": _gleu, "meteor": _meteor}[name]
+    return {"bleu": _bleu, "gleu": _gleu, "meteor": _meteor, "cosine": _cosine}[name]
 
 
 def _fuzzy_match(text: str, reference: str) -> float:
     _refuse_if_huge(len(text), len(reference))
     return float(import_module("rapidfuzz.fuzz").ratio(text, reference)) / 100
+
+
+def _cosine(text: str, reference: str) -> float:
+    alike = cosine(text, reference)
+    return alike if text.strip() else float(text == reference)
 
 
 def _bleu(text: str, reference: str) -> float:

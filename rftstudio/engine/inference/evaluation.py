@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from rftstudio.engine.errors import SpecError
+from rftstudio.engine.errors import GraderFault, SpecError
 from rftstudio.engine.events import Log, read
 from rftstudio.engine.grading import parse_spec
 from rftstudio.engine.inference import loading
@@ -24,6 +24,7 @@ from rftstudio.engine.inference.answers import Answer, answer
 from rftstudio.engine.inference.loading import Prompt
 from rftstudio.engine.inference.sampler import Sampler
 from rftstudio.engine.job import Adapter, Job, read_items
+from rftstudio.engine.judging import described, judge_metrics, judging, used_up
 from rftstudio.engine.presets import EvaluationSettings
 from rftstudio.engine.process import CANCELLED, SUCCEEDED, Stop, run_job, say, write_result
 
@@ -49,6 +50,13 @@ class EvaluationRun:
         self.seconds = 0.0
 
     def go(self) -> int:
+        settings = self.settings
+        with judging(
+            self.directory, self.job, self.spec, tokens=settings.judge_tokens, cost=settings.judge_cost
+        ) as self.judges:
+            return self._go()
+
+    def _go(self) -> int:
         adapters = self._adapters()
         name = self.job.data.get("items", "items.jsonl")
         items = read_items(self.directory / name)
@@ -72,6 +80,7 @@ class EvaluationRun:
                     sampler.model = add_adapter(sampler.model, adapter.name, Path(adapter.path))
                 with only_adapter(sampler.model, adapter.name if adapter.path is not None else None):
                     for chunk in self._chunks(sampler, prompts, adapter.name, done):
+                        self._require_budget(chunk, len(done), total)
                         self._write(answers, adapter.name, chunk, done)
                         say(
                             self.events,
@@ -79,6 +88,7 @@ class EvaluationRun:
                             kind="progress",
                             done=len(done),
                             total=total,
+                            **judge_metrics(),
                         )
                         if self.stop():
                             return self._cancelled(len(done), total)
@@ -124,6 +134,7 @@ class EvaluationRun:
             seed=self.job.seed,
             n_items=n_items,
             sandbox=[],
+            judges=described(self.judges),
         )
 
     def _chunks(self, sampler: Sampler, prompts: list[Prompt], model: str, done: set[str]) -> Iterator[list[Answer]]:
@@ -150,6 +161,13 @@ class EvaluationRun:
                 )
             )
             self.seconds += perf_counter() - began
+
+    def _require_budget(self, chunk: list[Answer], done: int, total: int) -> None:
+        """Answers that the judges' budget left without a score are not written, so that they can be had later."""
+        if (problem := used_up()) and any(one.grade.score is None for one in chunk):
+            raise GraderFault(
+                f"{problem} {done} of {total} answers are graded and kept; the rest needs a larger budget."
+            )
 
     def _write(self, answers: Log, model: str, chunk: list[Answer], done: set[str]) -> None:
         keys = [_key(one.prompt.item.id, model, one.index) for one in chunk]
@@ -194,7 +212,8 @@ class EvaluationRun:
                 "seconds": round(sum(row["seconds"] for row in own), 2),
             }
         seconds = round(self.seconds, 1)
-        write_result(self.directory, {"status": "succeeded", "models": models, "seconds": seconds})
+        spent = self.judges.budget.spent.to_json()
+        write_result(self.directory, {"status": "succeeded", "models": models, "seconds": seconds, "judges": spent})
         shown = ", ".join(
             f"{name} {row['mean_score']:.3f}" if row["mean_score"] is not None else f"{name} without a score"
             for name, row in models.items()

@@ -6,6 +6,7 @@ same calls. Nothing in the engine knows which one it runs under.
 """
 
 import signal as signals
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -37,8 +38,10 @@ H = TypeVar("H", bound=Handle)
 class Launcher(Protocol[H]):
     """The calls of `local` (a module is one of these) and of any launcher to come."""
 
-    def start(self, directory: Path, *, env: dict[str, str], nonce: str = "") -> H:
+    def start(self, directory: Path, *, env: dict[str, str], nonce: str = "", secrets: Mapping[str, str] = ...) -> H:
         """Start the job of a directory. `nonce`: chosen by the caller, who may have written it down first.
+
+        secrets: variables for the job that must not be written to any file.
 
         Raises `Busy` when another process has the directory, `SpecError` when `job.json` is broken and
         `SystemFault` when the machine refuses.

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import rftstudio
 
-# The machine's own, and what the numeric libraries read.
+# The machine's own, what the numeric libraries read, and where the sentence model lies.
 KEPT = frozenset(
     {
-        "HOME", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "SHELL", "SSL_CERT_DIR", "SSL_CERT_FILE",
-        "TEMP", "TMP", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV", "XDG_CACHE_HOME", "REQUESTS_CA_BUNDLE",
+        "EMBEDDING_MODEL", "HOME", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "PRIVATE_ENDPOINTS",
+        "SHELL", "SSL_CERT_DIR", "SSL_CERT_FILE", "TEMP", "TMP", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV",
+        "XDG_CACHE_HOME", "REQUESTS_CA_BUNDLE",
     }
 )  # fmt: skip
 KEPT_PREFIXES = ("CUDA_", "HF_HOME", "HIP_", "KMP_", "LC_", "MKL_", "NCCL_", "NVIDIA_", "OMP_", "OPENBLAS_", "ROCR_")

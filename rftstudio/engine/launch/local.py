@@ -11,12 +11,14 @@ that two jobs never work in one directory, whatever races their supervisors ran.
 import contextlib
 import fcntl
 import os
-import secrets
 import signal as signals
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
+from types import MappingProxyType
 from typing import Any
 
 import psutil
@@ -44,11 +46,17 @@ class Handle:
         return {"pid": self.pid, "started": self.started, "nonce": self.nonce}
 
 
-def start(directory: Path, *, env: dict[str, str], nonce: str = "") -> Handle:
-    """Run `python -m MODULE DIRECTORY` in its own session, output appended to `log.txt`."""
+def start(
+    directory: Path, *, env: dict[str, str], nonce: str = "", secrets: Mapping[str, str] = MappingProxyType({})
+) -> Handle:
+    """Run `python -m MODULE DIRECTORY` in its own session, output appended to `log.txt`.
+
+    secrets: variables such as the keys of judges, by the names that `job.json` gives. They are the child's alone: no
+    file gets them.
+    """
     directory = directory.resolve()
     module = MODULES[read_job(directory).kind]
-    nonce = nonce or secrets.token_hex(12)
+    nonce = nonce or token_hex(12)
     try:
         with (directory / LOCK).open("wb") as lock, (directory / LOG).open("ab") as log:
             try:
@@ -58,7 +66,7 @@ def start(directory: Path, *, env: dict[str, str], nonce: str = "") -> Handle:
             process = subprocess.Popen(
                 [sys.executable, "-P", "-m", module, str(directory)],
                 cwd=directory,
-                env={**env, NONCE: nonce},
+                env={**env, **secrets, NONCE: nonce},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -3,6 +3,7 @@
 python -m rftstudio.engine.training JOB_DIR
 python -m rftstudio.engine.training new JOB_DIR --train F --validation F --grader F --model M
                                     [--preset quick] [--seed 0] [--json-answers] [--set name=value ...]
+                                    [--judges F.json] [--secret NAME ...]
 python -m rftstudio.engine.training time --model M --out F.json
 """
 
@@ -13,6 +14,8 @@ from pathlib import Path
 
 from rftstudio.engine.errors import EngineError, SpecError
 from rftstudio.engine.grading import parse_spec
+from rftstudio.engine.grading.judges.endpoint import read_judges
+from rftstudio.engine.grading.judges.judges import Judges
 from rftstudio.engine.job import Job, Model, read_items, write_job
 from rftstudio.engine.presets import DEFAULT_PRESET, PRESETS, resolve
 from rftstudio.engine.process import settle_process
@@ -57,6 +60,10 @@ def _new(arguments: list[str]) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json-answers", action="store_true", help="answers are meant to be JSON")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting")
+    parser.add_argument("--judges", type=Path, metavar="FILE", help="judges, JSON: name, base_url, model, key_env, …")
+    parser.add_argument(
+        "--secret", action="append", default=[], metavar="NAME", help="a variable whose value an endpoint grader sends"
+    )
     given = parser.parse_args(arguments)
     changes = {}
     for pair in given.set:
@@ -70,7 +77,9 @@ def _new(arguments: list[str]) -> None:
         raise SpecError("There is no such file.", path=str(given.grader), fix="Check the name.") from error
     except ValueError as error:
         raise SpecError(f"It is not JSON: {error}.", path=str(given.grader), fix="Mend the file.") from error
-    parse_spec(grader)
+    spec = parse_spec(grader)
+    endpoints = read_judges(given.judges) if given.judges else []
+    Judges(endpoints).require(spec.models())
     model = Path(given.model)
     job = Job(
         kind="training",
@@ -81,6 +90,8 @@ def _new(arguments: list[str]) -> None:
         seed=given.seed,
         preset=given.preset,
         json_answers=given.json_answers,
+        judges=tuple(endpoint.to_json() for endpoint in endpoints),
+        secrets={name: name for name in given.secret},
     )
     items = {"train": read_items(given.train), "validation": read_items(given.validation)}
     for split, rows in items.items():

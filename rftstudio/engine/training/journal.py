@@ -14,6 +14,7 @@ from rftstudio.engine.events import Log
 from rftstudio.engine.inference.answers import Answer, error_counts, mean_and_interval, mean_by_item, mean_parts
 from rftstudio.engine.inference.loading import Prompt
 from rftstudio.engine.inference.sampler import Completion
+from rftstudio.engine.judging import judge_metrics, used_up
 from rftstudio.engine.presets import TrainingSettings
 from rftstudio.engine.training.rewards import Rewarder
 from rftstudio.engine.types import Grade
@@ -129,6 +130,8 @@ class Journal:
         self.rollouts.append_many(rows, keys=keys)
         grades = [one.grade for one in answers]
         mean, interval = mean_and_interval(list(mean_by_item(answers).values()))
+        if used_up() and any(grade.score is None for grade in grades):
+            mean, interval = None, None  # the mean of those that were still judged says nothing about the others
         self.progress.valid[step] = mean
         self.evaluation_s = time.monotonic() - began
         self.rewarder.judge(grades)
@@ -171,7 +174,8 @@ class Journal:
         seconds = self.take_evaluation_seconds()
         self.progress.seconds += seconds
         timing = {"sampling": 0.0, "grading": 0.0, "training": 0.0, "evaluation": seconds, "step": seconds}
-        self.emit({"step": 0, "total_steps": self.settings.steps, **metrics, "timing": timing})
+        steps = self.settings.steps
+        self.emit({"step": 0, "total_steps": steps, **metrics, **judge_metrics(), "timing": timing})
 
     def take_evaluation_seconds(self) -> float:
         """Seconds of the evaluation since last asked."""
@@ -210,6 +214,7 @@ class Journal:
             "learning_rate": updates[-1].get("learning_rate"),
             "errors": error_counts(self.rewarder.grades),
             "n_no_score": sum(reward is None for reward in batch.rewards),
+            **judge_metrics(),
             "tokens_seen": self.progress.tokens_seen,
             "tokens_per_second": round(tokens / max(seconds - evaluation, 1e-9), 1),
             "timing": {

@@ -43,6 +43,7 @@ class Reporter(TrainerCallback):
         self.stopped = self.wants_stop() and step < settings.steps
         if step == settings.steps or (step % settings.eval_interval == 0 and not self.stopped):
             self._valid = self.journal.validate(step)
+            self.stopped = self.wants_stop() and step < settings.steps  # the judges' budget may have ended in it
         due = time.monotonic() - self._saved_at > RECOVERY_SECONDS
         control.should_save = bool(self._valid) or self.stopped or due
         control.should_training_stop = control.should_training_stop or self.stopped

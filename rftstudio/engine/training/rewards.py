@@ -13,6 +13,7 @@ from rftstudio.engine.grading import Spec, grade_many
 from rftstudio.engine.inference.answers import read_text
 from rftstudio.engine.inference.loading import Prompt
 from rftstudio.engine.inference.sampler import Completion
+from rftstudio.engine.judging import used_up
 from rftstudio.engine.types import Grade, Sample
 
 WINDOW = 5  # batches that a grader is judged by
@@ -43,6 +44,8 @@ class Rewarder:
 
     def judge(self, grades: list[Grade]) -> None:
         """Raises `GraderFault` when too many of the last `WINDOW` batches, this one included, have no score."""
+        if used_up():
+            return  # no fault of the grader; the run ends after this step
         self._recent.append(grades)
         recent = [grade for batch in self._recent for grade in batch]
         failed = [grade for grade in recent if grade.score is None]

@@ -19,6 +19,7 @@ from rftstudio.engine.inference import loading
 from rftstudio.engine.inference.answers import Answer, answer
 from rftstudio.engine.inference.sampler import Sampler
 from rftstudio.engine.job import Job, read_items
+from rftstudio.engine.judging import described, judging, used_up
 from rftstudio.engine.presets import TrainingSettings
 from rftstudio.engine.process import CANCELLED, SUCCEEDED, Stop, run_job, say, write_result
 from rftstudio.engine.training.journal import Journal, Progress
@@ -44,6 +45,13 @@ class TrainingRun:
         self.spec = parse_spec(job.grader)
 
     def go(self) -> int:
+        settings = self.settings
+        with judging(
+            self.directory, self.job, self.spec, tokens=settings.judge_tokens, cost=settings.judge_cost
+        ) as self.judges:
+            return self._go()
+
+    def _go(self) -> int:
         self._prepare()
         self.sampler = self._load()
         self._announce()
@@ -107,6 +115,7 @@ class TrainingRun:
             "sandbox": [],
             "n_train": len(self.train),
             "n_validation": len(self.validation),
+            "judges": described(self.judges),
         }
         message = f"Training {name} on {len(self.train)} tasks, {self.settings.steps} steps."
         say(self.events, message, kind="started", key="started", **data)
@@ -135,12 +144,14 @@ class TrainingRun:
             self.journal.progress.valid[0] = known[0]["valid_reward_mean"]
         else:
             self.journal.baseline()
+        if problem := used_up():
+            raise SpecError(f"{problem} No step was trained.", path="judge_tokens", fix="Set a larger budget.")
         # Imported late: peft and trl take seconds, and the first point of the curve need not wait for them.
         from rftstudio.engine.training import checkpoints
         from rftstudio.engine.training.build import build_trainer
         from rftstudio.engine.training.reporter import Reporter
 
-        reporter = Reporter(self.directory / "checkpoints", self.journal, self.stop)
+        reporter = Reporter(self.directory / "checkpoints", self.journal, lambda: self.stop() or bool(used_up()))
         saved = checkpoints.latest(reporter.directory)
         if saved is not None:
             self.journal.progress = Progress.from_json(saved.state)
@@ -166,6 +177,9 @@ class TrainingRun:
         progress = self.journal.progress
         best = progress.best_step
         path = f"checkpoints/step-{best}" if best is not None else None
+        # A run whose budget is used up has got what was to be had for it: its best checkpoint counts.
+        early = used_up() if stopped and not self.stop() else ""
+        stopped = stopped and not early
         status = "cancelled" if stopped else "succeeded"
         seconds = round(progress.seconds, 1)
         result: dict[str, Any] = {
@@ -177,11 +191,12 @@ class TrainingRun:
             "adapter_path": path,
             "adapter_hash": progress.hashes.get(best) if best is not None else None,
             "seconds": seconds,
+            "ended_early": early,
         }
         write_result(self.directory, result)
         base, reached = result["base_valid_reward_mean"], result["best_valid_reward_mean"]
         words = "Stopped as asked" if stopped else "Finished"
-        message = f"{words} after step {last}."
+        message = f"{words} after step {last}." if not early else f"Ended early, after step {last}. {early}"
         if base is not None and reached is not None:
             message += f" Validation reward {base:.3f} before, {reached:.3f} at best (step {best})."
         say(self.events, message, kind="finished", status=status, culprit="", best_step=best, seconds=seconds)

@@ -2,7 +2,7 @@
 
 from django import forms
 
-from rftstudio.graders.forms.fields import LinesField, NumberField, SynonymsField, TemplateField
+from rftstudio.graders.forms.fields import LinesField, NumberField, SpecField, SynonymsField, TemplateField
 from rftstudio.graders.forms.kind import AnswerForm
 
 
@@ -30,6 +30,15 @@ def synonyms_from_field() -> TemplateField:
     )
 
 
+def synonyms_list_field() -> SpecField:
+    return SpecField(
+        label="Other names from a word list",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "list": "list-names"}),
+        help_text="Name of a word list of this workspace, such as genes. Its labels and their other names count as the "
+        "same; what is typed here or comes from a column counts more. Empty: none.",
+    )
+
+
 class ExactChoiceForm(AnswerForm):
     kind = "exact_choice"
     question = "The answer is one label out of a list"
@@ -44,6 +53,7 @@ class ExactChoiceForm(AnswerForm):
     )
     synonyms = synonyms_field()
     synonyms_from = synonyms_from_field()
+    synonyms_list = synonyms_list_field()
     partial = NumberField(
         label="Credit for a mention",
         help_text="Score of an answer that says more than the label but mentions the right one and no other. "

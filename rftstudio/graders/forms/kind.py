@@ -112,8 +112,8 @@ class KindForm(SpecForm):
         return row_path
 
 
-class AnswerForm(KindForm):
-    """A kind that compares one thing with another."""
+class InputForm(KindForm):
+    """A kind that looks at the answer, or a part of it."""
 
     input = TemplateField(
         label="What is marked",
@@ -121,15 +121,20 @@ class AnswerForm(KindForm):
         help_text="Usually the whole answer, {{ sample.output_text }}. A part of a JSON answer is "
         "{{ sample.output_json.part }}.",
     )
-    reference = TemplateField(
-        label="Compared with",
-        help_text="Usually the item's reference answer, {{ item.reference_answer }}. A column: {{ item.column }}.",
-    )
 
     @property
     def usual_input(self) -> bool:
         """Whether the whole answer is marked, so that the template needs no attention."""
         return self["input"].data == "{{ sample.output_text }}" and not self["input"].errors
+
+
+class AnswerForm(InputForm):
+    """A kind that compares one thing with another."""
+
+    reference = TemplateField(
+        label="Compared with",
+        help_text="Usually the item's reference answer, {{ item.reference_answer }}. A column: {{ item.column }}.",
+    )
 
     @property
     def usual(self) -> bool:

@@ -1,6 +1,8 @@
-"""Form of `number`: tolerance, partial credit, which number counts."""
+"""Form of `number`: tolerance, partial credit, which number counts, unit."""
 
-from rftstudio.graders.forms.fields import ChoiceField, NumberField
+from django import forms
+
+from rftstudio.graders.forms.fields import ChoiceField, FlagField, NumberField, SpecField
 from rftstudio.graders.forms.kind import AnswerForm
 
 
@@ -10,6 +12,16 @@ class NumberForm(AnswerForm):
     example = "A dose of 12.5 mg, 5 % more or less; a near miss earns a part."
     group = "number"
 
+    unit = SpecField(
+        label="Compared in the unit",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "class": "short"}),
+        help_text="Such as mg/g, mmol/L, °C, km/h or %. Answers in other units are converted. Empty: units "
+        "are not read.",
+    )
+    unit_required = FlagField(
+        label="A unit is required",
+        help_text="Without a tick, a number without a unit is taken to be in the unit.",
+    )
     tolerance = NumberField(label="Fully right within")
     tolerance_kind = ChoiceField(
         label="Measured as",

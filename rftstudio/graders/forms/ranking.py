@@ -1,6 +1,6 @@
 """Form of `ranking`: credit by place."""
 
-from rftstudio.graders.forms.exact_choice import synonyms_field, synonyms_from_field
+from rftstudio.graders.forms.exact_choice import synonyms_field, synonyms_from_field, synonyms_list_field
 from rftstudio.graders.forms.fields import ChoiceField, NumbersField, WholeNumberField
 from rftstudio.graders.forms.kind import AnswerForm
 
@@ -28,3 +28,4 @@ class RankingForm(AnswerForm):
     )
     synonyms = synonyms_field()
     synonyms_from = synonyms_from_field()
+    synonyms_list = synonyms_list_field()

@@ -1,6 +1,6 @@
 """Form of `set_match`: what counts, missing items or wrong ones."""
 
-from rftstudio.graders.forms.exact_choice import synonyms_field, synonyms_from_field
+from rftstudio.graders.forms.exact_choice import synonyms_field, synonyms_from_field, synonyms_list_field
 from rftstudio.graders.forms.fields import ChoiceField, NumberField
 from rftstudio.graders.forms.kind import AnswerForm
 
@@ -25,3 +25,4 @@ class SetMatchForm(AnswerForm):
     )
     synonyms = synonyms_field()
     synonyms_from = synonyms_from_field()
+    synonyms_list = synonyms_list_field()

@@ -13,6 +13,7 @@ class TextSimilarityForm(AnswerForm):
     evaluation_metric = ChoiceField(
         label="Likeness is measured by",
         choices=[
+            ("cosine", "meaning, by a language model (cosine of embeddings)"),
             ("fuzzy_match", "letters: how few changes turn one into the other"),
             ("rouge_l", "words in the same order (ROUGE-L)"),
             ("rouge_1", "words in common (ROUGE-1)"),
@@ -24,5 +25,6 @@ class TextSimilarityForm(AnswerForm):
             ("bleu", "runs of 1 to 4 words, as for translations (BLEU)"),
             ("gleu", "the same, suited to single sentences (GLEU)"),
         ],
-        help_text="Letters for short answers and names; words for sentences. None of them knows what the words mean.",
+        help_text="Letters for short answers and names; words for sentences. Meaning also sees other words for the "
+        "same, but hardly sees a “not” or another number.",
     )

@@ -11,7 +11,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from rftstudio.accounts.access import Action, fetch, may
 from rftstudio.accounts.request import Request
-from rftstudio.engine.errors import SpecError
+from rftstudio.engine.errors import EngineError, SpecError
 from rftstudio.graders import actions
 from rftstudio.graders.checking import check_references
 from rftstudio.graders.models import Grader
@@ -52,16 +52,19 @@ def live(request: Request, pk: int) -> HttpResponse:
 
     Where the grader was typed as JSON, the form made of it comes back as well.
     """
-    bench = Workbench.typed(fetch(request, GRADERS, pk=pk), request.POST.dict())
-    tryout = Tryout(bench)
     verb, _, word = request.POST.get("op", "").partition(":")
+    asks = verb == "judge"
+    bench = Workbench.typed(fetch(request, GRADERS, Action.EDIT if asks else Action.VIEW, pk=pk), request.POST.dict())
+    tryout = Tryout(bench)
+    tryout.ask_judges = asks
     if verb == "item":
         tryout.move(word)
     elif verb == "answer":
         tryout.fill(word)
     elif verb == "stored":
         tryout.take(word)
-    tryout.asked = verb == "ask"
+    if request.htmx and not verb and tryout.asks_judge and request.POST.get("judged") == tryout.fingerprint:
+        return HttpResponse(status=204)  # leaving a field is no reason to take away a verdict that was paid for
     part = "#tried" if verb in ("item", "answer", "stored") else "#rebuilt" if bench.rebuilt else "#scored"
     return _page(request, bench, part, tryout=tryout)
 
@@ -73,8 +76,9 @@ def trial(request: Request, pk: int) -> HttpResponse:
     context: dict[str, Any] = {"trial_error": "" if bench.spec else "First correct what is marked in the form."}
     if bench.spec:
         try:
-            context["trial"] = try_on_items(bench.grader.taskset, bench.spec)
-        except SpecError as error:
+            may_ask = may(request, bench.grader.taskset.workspace, Action.EDIT)
+            context["trial"] = try_on_items(bench.grader.taskset, bench.spec, judges=may_ask)
+        except EngineError as error:
             context["trial_error"] = str(error)
     return _page(request, bench, "#trial", **context)
 
@@ -86,8 +90,9 @@ def stored(request: Request, pk: int) -> HttpResponse:
     context: dict[str, Any] = {"stored_error": "" if bench.spec else "First correct what is marked in the form."}
     if bench.spec:
         try:
-            context["stored"] = try_on_stored(bench.grader.taskset, bench.spec)
-        except SpecError as error:
+            may_ask = may(request, bench.grader.taskset.workspace, Action.EDIT)
+            context["stored"] = try_on_stored(bench.grader.taskset, bench.spec, judges=may_ask)
+        except EngineError as error:
             context["stored_error"] = str(error)
     return _page(request, bench, "#stored", **context)
 
@@ -144,6 +149,8 @@ def _page(request: Request, bench: Workbench, part: str = "", **more: Any) -> Ht
         "grader": bench.grader,
         "bench": bench,
         "node": bench.node,
+        "judge_names": taskset.workspace.judges.active().values_list("name", flat=True),
+        "list_names": taskset.workspace.word_lists.active().values_list("slug", "name"),
         "may_edit": may(request, taskset.workspace, Action.EDIT),
         "n_graders": taskset.graders.active().count(),
         "item_moves": ITEM_MOVES,

@@ -43,8 +43,8 @@ def version_list(request: Request, pk: int) -> HttpResponse:
         "spine_step": "grader",
         "grader": grader,
         "rows": [{"version": version, "words": describe(version.spec)} for version in versions],
-        "changes": changes_between(versions[0].spec, grader.spec) if versions else [],
-        "sentences": sentences(versions[0].spec, grader.spec) if versions else [],
+        "changes": changes_between(versions[0].spec, grader.pinned_spec) if versions else [],
+        "sentences": sentences(versions[0].spec, grader.pinned_spec) if versions else [],
         "may_edit": may(request, grader.taskset.workspace, Action.EDIT),
     }
     return render(request, "graders/versions.html", context)

@@ -18,6 +18,7 @@ from rftstudio.registry.models import BaseModel
 from rftstudio.runs import actions, queue
 from rftstudio.runs.expect import Outlook, outlook_of
 from rftstudio.runs.forms import LaunchForm
+from rftstudio.runs.judged import Asked, asked_by
 from rftstudio.runs.models import Run
 from rftstudio.tasksets.compare import count_changes
 from rftstudio.tasksets.models import TaskSet
@@ -62,6 +63,7 @@ def launch(request: Request, pk: int) -> HttpResponse:
         "presets": _preset_cards(form),
         "items": taskset.items.live().count(),
         "outlook": _outlook(form, taskset),
+        "asked": _asked(form),
         "running": queue.running(),
         "last": Run.objects.filter(taskset_version__taskset=taskset).order_by("-pk").first(),
         "cloned": _cloned(request, taskset),
@@ -74,7 +76,14 @@ def outlook(request: Request, pk: int) -> HttpResponse:
     """Expected times for what is typed in the form just now; asks again while the model is being timed."""
     taskset = fetch(request, TaskSet.objects.select_related("workspace"), Action.EDIT, pk=pk)
     form = LaunchForm(request.GET, taskset=taskset, grader=Grader.objects.used_by(taskset), changed={})
-    context = {"taskset": taskset, "form": form, "presets": _preset_cards(form), "outlook": _outlook(form, taskset)}
+    context = {
+        "workspace": taskset.workspace,
+        "taskset": taskset,
+        "form": form,
+        "presets": _preset_cards(form),
+        "outlook": _outlook(form, taskset),
+        "asked": _asked(form),
+    }
     return render(request, "runs/launch.html#outlook", context)
 
 
@@ -126,3 +135,7 @@ def _preset_cards(form: LaunchForm) -> list[dict[str, Any]]:
 def _outlook(form: LaunchForm, taskset: TaskSet) -> Outlook:
     model = BaseModel.objects.filter(pk=form["base_model"].value()).first() if form["base_model"].value() else None
     return outlook_of(taskset=taskset, model=model, preset=str(form["preset"].value()), settings=form.readable_dials())
+
+
+def _asked(form: LaunchForm) -> Asked | None:
+    return asked_by(form.grader, preset=str(form["preset"].value()), settings=form.readable_dials())

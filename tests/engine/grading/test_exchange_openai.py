@@ -55,6 +55,18 @@ OURS: list[tuple[dict[str, Any], list[Any]]] = [
     ),
     (
         {
+            "type": "keywords",
+            "required": ["fever", "cough"],
+            "forbidden": ["aspirin"],
+            "synonyms": {"fever": ["pyrexia"]},
+            "negation": "respect",
+        },
+        ["x"],
+    ),
+    ({"type": "keywords", "required_from": "{{ item.reference_answer }}", "whole_words": False}, [["fev", "BRCA"], ""]),
+    ({"type": "format", "max_words": 3, "no_preamble": True, "ends_properly": True, "valid_json": True}, ["x"]),
+    (
+        {
             "type": "rubric",
             "criteria": [
                 {"name": "drug", "weight": 3, "check": CHECK},
@@ -198,18 +210,52 @@ def test_what_goes_out_comes_in_again() -> None:
     assert read_openai(out).grader == {**spec.model_dump(mode="json", exclude_none=True), "name": "multi"}
 
 
+SCHEMA = {"type": "object", "properties": {"a": {"pattern": "^x"}}}
+JUDGED = {"type": "judge", "model": "main", "instruction": "Is it kind?"}
+PER_ITEM = {"name": "a", "applies_if": {"value": "{{ item.x }}"}, "check": JUDGED}
+
+
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("part", "words"),
     [
-        ({"json_schema": {"type": "object", "properties": {"a": {"pattern": "^x"}}}}, "pattern"),
+        ({"type": "json_fields", "json_schema": SCHEMA}, "pattern"),
+        ({"type": "number", "unit": "mg"}, "pint"),
+        ({"type": "set_match", "synonyms_list": "genes"}, "word list"),
+        ({"type": "regex", "pattern": "a+"}, "re2"),
+        ({"type": "format", "language": "en"}, "language"),
+        ({"type": "keywords", "required": ["a"], "inflections": "english"}, "endings"),
+        ({"type": "pairwise", "model": "main"}, "asks a model"),
+        ({"type": "endpoint", "url": "https://marks.example.org/"}, "asks a model or a server"),
+        ({"type": "json_fields", "fields": [{"path": "a", "grader": JUDGED}]}, "asks a model"),
     ],
 )
-def test_what_has_no_twin_is_named_with_the_reason(changes, words) -> None:
-    spec = parse_spec({"type": "multi", "graders": {"x": {"type": "json_fields", **changes}}, "calculate_output": "x"})
-    report = write_openai(spec)
+def test_what_has_no_twin_is_named_with_the_reason(part, words) -> None:
+    report = write_openai(parse_spec({"type": "multi", "graders": {"x": part}, "calculate_output": "x"}))
     assert report.grader is None
-    assert [(step.path, step.what) for step in report.problems] == [("graders.x", "json_fields")]
+    assert [(step.path, step.what) for step in report.problems] == [("graders.x", part["type"])]
     assert words in report.problems[0].note
+
+
+def test_a_judged_criterion_for_some_items_has_no_twin() -> None:
+    report = write_openai(parse_spec({"type": "rubric", "criteria": [PER_ITEM]}))
+    assert report.grader is None
+    assert "some items only" in report.problems[0].note
+
+
+def test_a_rubric_of_judged_criteria_becomes_score_models() -> None:
+    criteria = [
+        {"name": "kind", "sentence": "Is kind.", "weight": 2, "check": {**JUDGED, "instruction": ""}},
+        {"name": "asked", "critical": "zero", "check": {**JUDGED, "choices": ["no", "yes"], "reference": REFERENCE}},
+    ]
+    report = write_openai(parse_spec({"type": "rubric", "criteria": criteria}))
+    assert report.whole
+    first, second = report.grader["graders"].values()
+    assert (first["type"], first["range"]) == ("score_model", [0, 1])
+    assert "0 for “no”, 0.5 for “partly”, 1 for “yes”" in first["input"][0]["content"]
+    assert first["input"][1]["content"].endswith("Is kind.")
+    assert REFERENCE in second["input"][1]["content"]
+    assert read_openai(report.grader).grader is not None
+    assert report.grader["calculate_output"].startswith("((2 * kind + 1 * asked) / 3) * min(1, floor(asked")
 
 
 def test_too_large_a_list_of_names_has_no_twin() -> None:

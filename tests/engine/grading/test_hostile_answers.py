@@ -43,6 +43,30 @@ SPECS = {
     "number": ({"type": "number", "pick": "last"}, 5),
     "ranking": ({"type": "ranking"}, ["fever"]),
     "set_match": ({"type": "set_match"}, ["fever", "cough"]),
+    "keywords": (
+        {
+            "type": "keywords",
+            "required": ["fever", "chest pain"],
+            "forbidden": ["cough"],
+            "inflections": "english",
+            "negation": "respect",
+        },
+        "fever",
+    ),
+    "regex": ({"type": "regex", "pattern": "(fever|\\d+ mg)+$", "group": "1"}, "fever"),
+    "format": (
+        {
+            "type": "format",
+            "max_words": 3,
+            "max_sentences": 1,
+            "max_characters": 9,
+            "no_preamble": True,
+            "ends_properly": True,
+            "no_markdown": True,
+            "language": "en",
+        },
+        "fever",
+    ),
     "json_fields": (
         {"type": "json_fields", "json_schema": SCHEMA, "fields": [{"path": "a", "grader": {"type": "number"}}]},
         {"a": 1},

@@ -1,9 +1,10 @@
 import pytest
 
 from rftstudio.engine.errors import SpecError
-from rftstudio.engine.grading import grade, parse_spec
-from rftstudio.engine.types import Item, Sample
+from rftstudio.engine.grading import grade, parse_spec, recompute
+from rftstudio.engine.types import Grade, Item, Sample
 from tests.engine.grading.marking import check, mark
+from tests.engine.judge_server import completion, error, judged
 
 
 def criterion(name, contains, **extra):
@@ -160,3 +161,95 @@ def test_author_mistakes(spec, path, says):
         parse_spec(spec)
     assert caught.value.path == path
     assert says in caught.value.message
+
+
+def asked(name, sentence, model="judge", **extra):
+    return {"name": name, "sentence": sentence, "check": {"type": "judge", "model": model}, **extra}
+
+
+JUDGED = rubric(
+    asked("polite", "Is polite.", weight=3),
+    criterion("dose", "5 mg"),
+    asked("blames", "Blames the patient.", polarity="must_not", critical="cap", cap=0.3),
+    asked("folate", "Mentions folate.", applies_if={"value": "{{ item.pregnant }}"}),
+)
+
+
+def choices(**chosen):
+    return lambda body: completion({name: {"reason": f"R {name}.", "choice": word} for name, word in chosen.items()})
+
+
+def test_criteria_of_the_same_judge_are_asked_in_one_call(serve):
+    server = serve(choices(q1="yes", q2="partly"))
+    with judged(server):
+        found = mark(JUDGED, "Please take 5 mg.", pregnant="")
+    assert len(server.requests) == 1
+    assert found.score == pytest.approx((3 * 1 + 1 + 0.5) / 5)
+    polite, dose, blames, folate = found.children
+    assert (polite.score, dose.score, blames.score, folate.score) == (1, 1, 0.5, None)
+    assert polite.reason == "Is polite. R q1. The judge says “yes”."
+    assert blames.reason.startswith("Blames the patient. R q2.")
+    assert blames.children[0].score == 0.5
+    assert (found.tokens, polite.tokens, blames.tokens) == (120, 120, 0)
+    said = server.bodies[0]["messages"][1]["content"]
+    assert said.index("q1: Is polite.") < said.index("q2: Blames the patient.")
+    assert "folate" not in said
+
+
+def test_a_veto_by_a_judge(serve):
+    with judged(serve(choices(q1="yes", q2="yes"))):
+        found = mark(JUDGED, "5 mg. It is your own fault.")
+    assert found.score == 0.3
+
+
+def test_the_score_follows_from_the_stored_leaves_of_judges(serve):
+    with judged(serve(choices(q1="partly", q2="no"))):
+        spec = parse_spec(JUDGED)
+        row = grade(spec, Item("1", ()), Sample("5 mg")).to_json()
+    assert recompute(spec, Grade.from_json(row)) == row["score"] == pytest.approx((1.5 + 1 + 1) / 5)
+    row["children"][2]["children"][0]["score"] = 1.0
+    assert recompute(spec, Grade.from_json(row)) == 0.3
+
+
+def test_a_question_of_its_own_and_other_judges_go_into_other_calls(serve):
+    server = serve(choices(q1="yes"))
+    other = asked("b", "Is brief.")
+    other["check"] = {**other["check"], "input": "Only: {{ sample.output_text }}"}
+    own = asked("c", "Ignored.", model="missing")
+    own["check"] = {**own["check"], "instruction": "Is it new?"}
+    with judged(server):
+        found = mark(rubric(asked("a", "Is polite."), other, own), "x")
+    assert len(server.requests) == 2
+    assert [child.score for child in found.children] == [1, 1, None]
+    assert found.error.flag == "model_grader_server_error"
+    assert "no judge called “missing”" in found.error.message
+
+
+def test_one_verdict_that_is_missing_does_not_touch_the_others(serve):
+    with judged(serve(choices(q1="yes"))):
+        found = mark(JUDGED, "5 mg")
+    assert (found.score, found.error.flag) == (None, "model_grader_parse_error")
+    assert found.children[0].score == 1
+    assert "no “q2”" in found.children[2].error.message
+    assert found.tokens == 120
+
+
+def test_a_judge_that_fails_leaves_every_criterion_it_checks_without_a_score(serve):
+    with judged(serve(lambda body: error(404))):
+        found = mark(JUDGED, "5 mg")
+    assert [child.score for child in found.children] == [None, 1, None, None]
+    assert {child.error.flag for child in found.children if child.error} == {"model_grader_server_error"}
+    assert found.score is None
+
+
+def test_more_questions_than_fit_one_call(serve):
+    def answer(body):
+        names = body["response_format"]["json_schema"]["schema"]["required"]
+        return completion({name: {"reason": "", "choice": "yes"} for name in names})
+
+    server = serve(answer)
+    with judged(server):
+        found = mark(rubric(*(asked(f"c{n}", f"Is {n}.") for n in range(45))), "x")
+    assert found.score == 1
+    assert len(server.requests) == 3
+    assert found.tokens == 360

@@ -15,9 +15,23 @@ EVERY_KIND = {
     "number": {"type": "number", "tolerance": 1},
     "ranking": {"type": "ranking", "credit": "ladder", "ladder": [1, 0.5]},
     "set_match": {"type": "set_match", "measure": "f_beta", "beta": 0.5},
+    "keywords": {"type": "keywords", "required": ["a"], "forbidden": ["b"], "inflections": "english"},
+    "regex": {"type": "regex", "pattern": "(a)", "group": "1", "operation": "same"},
+    "format": {"type": "format", "max_words": 5, "language": "en"},
     "json_fields": {"type": "json_fields", "fields": [{"path": "a", "grader": {"type": "number"}}], "json_schema": {}},
     "multi": {"type": "multi", "graders": {"x": check("eq", REFERENCE)}, "calculate_output": "x ^ 2"},
     "rubric": {"type": "rubric", "criteria": [{"name": "x", "check": check("eq", REFERENCE)}]},
+    "score_model": {"type": "score_model", "model": "m", "input": [{"role": "user", "content": INPUT}]},
+    "label_model": {
+        "type": "label_model",
+        "model": "m",
+        "input": [{"role": "user", "content": INPUT}],
+        "labels": ["a", "b"],
+        "passing_labels": ["a"],
+    },
+    "judge": {"type": "judge", "model": "m", "instruction": "Is it so?"},
+    "pairwise": {"type": "pairwise", "model": "m"},
+    "endpoint": {"type": "endpoint", "url": "https://127.0.0.1/grade"},
 }
 
 
@@ -105,8 +119,8 @@ def test_a_bottomless_grader_is_refused():
 
 
 def test_all_mistakes_at_once_for_a_form():
-    errors = spec_errors({"type": "number", "tolerance": -1, "pick": "middle", "unit": "mg"})
-    assert sorted(error.path for error in errors) == ["pick", "tolerance", "unit"]
+    errors = spec_errors({"type": "number", "tolerance": -1, "pick": "middle", "units": "mg"})
+    assert sorted(error.path for error in errors) == ["pick", "tolerance", "units"]
     assert spec_errors({"type": "number"}) == []
 
 

@@ -56,6 +56,17 @@ def test_runs_to_its_end_with_its_output_in_the_log(directory, begun):
     assert "counting from 0" in (directory / "log.txt").read_text()
 
 
+def test_secrets_reach_the_child_and_no_file(directory, begun):
+    handle = start(make(directory, steps=500), begun, secrets={"RFT_KEY_1": "sk-hush"})
+    assert psutil.Process(handle.pid).environ()["RFT_KEY_1"] == "sk-hush"
+    assert "sk-hush" not in repr(handle)
+    local.signal(handle, signal.SIGKILL)
+    wait(handle)
+    local.collect(handle)
+    for path in directory.iterdir():
+        assert path.is_dir() or b"sk-hush" not in path.read_bytes(), path
+
+
 def test_exit_code_of_a_failure(directory, begun):
     handle = start(make(directory, fail_at=1), begun)
     assert wait(handle) == launch.EXIT_SYSTEM
@@ -146,12 +157,13 @@ def test_environment_holds_nothing_of_ours():
     source = {
         "PATH": "/bin", "HOME": "/home/x", "LC_ALL": "C", "OMP_NUM_THREADS": "2", "CUDA_VISIBLE_DEVICES": "0",
         "SECRET_KEY": "s", "DATABASE_URL": "postgres://u:p@h/d", "BROKER_URL": "redis://h", "JUDGE_KEY": "j",
-        "DJANGO_SETTINGS_MODULE": "rftstudio.settings", "https_proxy": "http://p",
+        "DJANGO_SETTINGS_MODULE": "rftstudio.settings", "https_proxy": "http://p", "PRIVATE_ENDPOINTS": "10.0.0.5",
     }  # fmt: skip
     child = environment(source)
     assert {"PATH", "HOME", "LC_ALL", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES"} <= set(child)
     assert not {"SECRET_KEY", "DATABASE_URL", "BROKER_URL", "JUDGE_KEY", "DJANGO_SETTINGS_MODULE"} & set(child)
     assert child["HF_HUB_OFFLINE"] == "1"
+    assert child["PRIVATE_ENDPOINTS"] == "10.0.0.5"
     assert "https_proxy" not in child
     online = environment(source, offline=False, keys=["JUDGE_KEY"], threads=3)
     assert online["JUDGE_KEY"] == "j"

@@ -151,6 +151,22 @@ def test_new_names_the_file_and_line(
     assert says in capsys.readouterr().err
 
 
+def test_new_takes_judges_and_refuses_unknown_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [*write_inputs(tmp_path), "--judges", str(tmp_path / "judges.json"), "--secret", "OURS"]
+    judge = {"name": "ours", "base_url": "https://judge.example.org/v1", "model": "m", "key_env": "OUR_KEY"}
+    grader = {"type": "judge", "model": "ours", "instruction": "Is it?"}
+    (tmp_path / "grader.json").write_text(json.dumps(grader))
+    (tmp_path / "judges.json").write_text(json.dumps([{**judge, "name": "theirs"}]))
+    assert main(arguments) == 2
+    assert "The judges there are: theirs" in capsys.readouterr().err
+    (tmp_path / "judges.json").write_text(json.dumps([judge]))
+    assert main([*arguments, "--set", "judge_tokens=1000"]) == 0
+    job = json.loads((tmp_path / "job" / "job.json").read_text())
+    assert job["judges"][0] | judge == job["judges"][0]
+    assert job["secrets"] == {"OURS": "OURS"}
+    assert job["settings"]["judge_tokens"] == 1000
+
+
 def test_new_does_not_overwrite_a_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(write_inputs(tmp_path)) == 0
     assert main(write_inputs(tmp_path)) == 1

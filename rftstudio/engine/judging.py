@@ -1,0 +1,79 @@
+"""A job's judges and secrets: read from `job.json` and the environment, and at hand while the job grades.
+
+`job.json` says which judges there are and which variables hold their keys. Replies are kept in the job's directory, so
+that a job which starts again pays nothing twice and remembers what it has spent.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rftstudio.engine.errors import SpecError
+from rftstudio.engine.grading import Spec
+from rftstudio.engine.grading.judges.endpoint import read_endpoints, with_keys
+from rftstudio.engine.grading.judges.judges import Judges
+from rftstudio.engine.grading.outgoing import Refused, read_url
+from rftstudio.engine.grading.tools import tools, using
+from rftstudio.engine.job import Job
+
+REPLIES = "judge-replies.jsonl"
+
+
+@contextmanager
+def judging(directory: Path, job: Job, spec: Spec, *, tokens: int, cost: float) -> Iterator[Judges]:
+    """Grade with the job's judges inside the block. tokens, cost: the budget of the whole job, 0 for none.
+
+    Raises `SpecError` where a judge that the grader names, a key or a price is missing.
+    """
+    endpoints = with_keys(read_endpoints(job.judges)) if job.judges else []
+    file = directory / REPLIES if endpoints else None
+    judges = Judges(endpoints, tokens=tokens, cost=cost, file=file)
+    judges.require(spec.models())
+    with using(replace(tools(), judges=judges, secrets={**tools().secrets, **_secrets(job)})):
+        yield judges
+
+
+def _secrets(job: Job) -> dict[str, str]:
+    found = {}
+    for name, variable in job.secrets.items():
+        if not os.environ.get(variable):
+            message = f"The secret “{name}” should be in the variable {variable}, which is not set."
+            raise SpecError(message, path="secrets", fix=f"Set {variable}.")
+        found[name] = os.environ[variable]
+    return found
+
+
+def described(judges: Judges) -> list[dict[str, Any]]:
+    """The judges for the first event of a job: enough to tell who judged, without keys."""
+    rows = []
+    for endpoint in judges.endpoints.values():
+        try:
+            host = read_url(endpoint.base_url).origin
+        except Refused:
+            host = ""
+        rows.append({"name": endpoint.name, "model": endpoint.model, "host": host, "weak": endpoint.weak})
+    return rows
+
+
+def judge_metrics() -> dict[str, Any]:
+    """What judges were asked and paid since last called, and in all; nothing where there are none."""
+    judges = tools().judges
+    if judges is None or not judges.endpoints:
+        return {}
+    total = judges.budget.spent
+    return {
+        "judges": {
+            **judges.take().to_json(),
+            "total_tokens": total.tokens,
+            "total_cost": round(total.cost, 6),
+        }
+    }
+
+
+def used_up() -> str:
+    """A sentence on the judges' budget where it is used up; "" while there is something left, or no judge."""
+    judges = tools().judges
+    return judges.budget.used_up if judges is not None else ""

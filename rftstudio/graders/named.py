@@ -1,0 +1,58 @@
+"""What a grader names outside itself: judges, by `model`, and word lists, by `synonyms_list`.
+
+Works on the JSON form, so that drafts and stored versions are looked at alike, whatever kinds they hold.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from rftstudio.engine.grading.path import format_path
+
+JUDGE = "model"
+LIST = "synonyms_list"
+_NOT_OURS = ("json_schema", "sampling_params", "input", "synonyms")  # an author's own content, whatever its keys are
+
+Step = tuple[str | int, ...]
+
+
+def named_judges(spec: Any) -> list[tuple[str, str]]:
+    """(path of the field, the judge's name), in the order of the spec."""
+    return [(format_path(path), name) for path, name in _walk(spec, JUDGE)]
+
+
+def named_lists(spec: Any) -> list[tuple[str, str]]:
+    """(path of the field, the list as it is named: `genes` or `genes@3`), in the order of the spec."""
+    return [(format_path(path), name) for path, name in _walk(spec, LIST)]
+
+
+def with_lists(spec: Any, change: Callable[[str], str]) -> Any:
+    """The same spec with every list named as `change` says."""
+    if isinstance(spec, list):
+        return [with_lists(each, change) for each in spec]
+    if not isinstance(spec, Mapping):
+        return spec
+    changed: dict[str, Any] = {}
+    for key, value in spec.items():
+        if key == LIST and isinstance(value, str) and value.strip():
+            changed[key] = change(value)
+        elif key == "graders" and isinstance(value, Mapping):
+            changed[key] = {name: with_lists(part, change) for name, part in value.items()}
+        else:
+            changed[key] = value if key in _NOT_OURS else with_lists(value, change)
+    return changed
+
+
+def _walk(value: Any, wanted: str, path: Step = ()) -> Iterator[tuple[Step, str]]:
+    if isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _walk(inner, wanted, (*path, index))
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key == wanted and isinstance(inner, str):
+                if inner.strip():
+                    yield (*path, key), inner.strip()
+            elif key == "graders" and isinstance(inner, Mapping):
+                for name, part in inner.items():  # their names may be any of ours
+                    yield from _walk(part, wanted, (*path, key, name))
+            elif key not in _NOT_OURS:
+                yield from _walk(inner, wanted, (*path, key))

@@ -1,0 +1,149 @@
+"""A training with a judge: its job holds no key, its process gets it, and no file of it does."""
+
+import hashlib
+import json
+
+import pytest
+from django.conf import settings as django_settings
+from django.urls import reverse
+
+from rftstudio.engine import presets
+from rftstudio.engine.errors import SpecError
+from rftstudio.engine.job import read_job
+from rftstudio.evaluations.actions import create_comparison
+from rftstudio.graders.actions import create_grader
+from rftstudio.graders.judges import actions as judging
+from rftstudio.registry.models import TunedModel
+from rftstudio.runs.jobs import Status
+from rftstudio.runs.judged import answers_of
+from rftstudio.runs.lent import lend
+from rftstudio.runs.tasks import start_job
+from tests.factories import make_base_model, make_run, make_taskset
+from tests.graders.test_judges import KEY, SCORE, make_judge
+
+
+@pytest.fixture
+def taskset(workspace, bob):
+    return make_taskset(workspace=workspace, by=bob, published=True)
+
+
+@pytest.fixture
+def run(workspace, bob, taskset):
+    make_judge(workspace, price_in=1.0, price_out=2.0)
+    create_grader(taskset=taskset, by=bob, spec=SCORE)
+    return make_run(workspace=workspace, by=bob, taskset=taskset)
+
+
+def holds_key(directory) -> list[str]:
+    files = [path for path in directory.rglob("*") if path.is_file()]
+    assert files
+    return [path.name for path in files if KEY.encode() in path.read_bytes()]
+
+
+def test_the_job_names_the_judge_and_holds_no_key(run):
+    [judge] = read_job(run.directory).judges
+    assert (judge["name"], judge["model"], judge["price_out"]) == ("main", "big-model", 2.0)
+    assert lend(run) == {judge["key_env"]: KEY}
+    assert holds_key(run.directory) == []
+
+
+def test_so_does_its_comparison(run, bob, workspace):
+    run.settings = {**run.settings, "judge_tokens": 5000}
+    run.tuned_model = TunedModel.objects.create(
+        workspace=workspace, base_model=make_base_model(), name="T", path=str(run.directory), adapter_hash="0" * 64
+    )
+    run.save()
+    comparison = create_comparison(run=run, by=bob)
+    assert [judge["name"] for judge in read_job(comparison.directory).judges] == ["main"]
+    assert comparison.settings["judge_tokens"] == 5000
+    assert list(lend(comparison).values()) == [KEY]
+    assert holds_key(comparison.directory) == []
+    judging.archive_judge(judge=workspace.judges.get())
+    with pytest.raises(SpecError, match="is archived"):
+        create_comparison(run=run, by=bob)
+
+
+def test_a_key_does_not_follow_to_an_old_address(run, workspace):
+    judging.change_judge(judge=workspace.judges.get(), base_url="https://other.example.org/v1", key="new-key")
+    with pytest.raises(SpecError, match="another address"):
+        lend(run)
+
+
+def test_an_archived_judge_stops_a_launch(run, workspace, bob, taskset):
+    judging.archive_judge(judge=workspace.judges.get())
+    with pytest.raises(SpecError, match="is archived"):
+        make_run(workspace=workspace, by=bob, taskset=taskset)
+
+
+def test_a_budget_in_money_needs_prices(workspace, bob, taskset):
+    judge = make_judge(workspace)
+    create_grader(taskset=taskset, by=bob, spec=SCORE)
+    with pytest.raises(SpecError, match="has no price") as caught:
+        make_run(workspace=workspace, by=bob, taskset=taskset, settings={"judge_cost": 2.0})
+    assert caught.value.path == "judge_cost"
+    judging.change_judge(judge=judge, price_in=0.0, price_out=0.0)
+    run = make_run(workspace=workspace, by=bob, taskset=taskset, settings={"judge_cost": 2.0})
+    assert run.settings["judge_cost"] == 2.0
+
+
+def test_how_many_answers_are_judged():
+    settings = presets.resolve("quick", {"steps": 10, "batch_size": 16, "group_size": 8, "eval_interval": 4})
+    settings |= {"eval_items": 5, "eval_samples": 2}
+    assert answers_of(settings) == 10 * 16 + 4 * 10
+
+
+def test_the_launch_page_says_who_is_asked(run, as_bob, taskset, workspace):
+    page = as_bob.get(reverse("runs:launch", args=[taskset.pk])).content.decode()
+    assert "asks the judge “main” about" in page
+    assert 'name="judge_tokens"' in page
+    assert "weak judge" not in page
+    part = as_bob.get(reverse("runs:outlook", args=[taskset.pk]), {"preset": "quick"}).content.decode()
+    assert "asks the judge “main” about" in part
+    workspace.judges.update(embedded=True)
+    assert "weak judge" in as_bob.get(reverse("runs:launch", args=[taskset.pk])).content.decode()
+
+
+def test_a_grader_without_a_judge_says_nothing_of_judges(as_bob, workspace, bob):
+    taskset = make_taskset(workspace=workspace, by=bob, published=True)
+    create_grader(taskset=taskset, by=bob)
+    assert "asks the judge" not in as_bob.get(reverse("runs:launch", args=[taskset.pk])).content.decode()
+
+
+@pytest.mark.slow
+def test_the_process_of_the_job_gets_the_key_and_nothing_else_does(launch, until, workspace, bob):
+    judge = make_judge(workspace)
+    variable = f"RFT_JUDGE_KEY_{judge.pk}"
+    run = launch(steps=3, hash_of=variable)
+    path = run.directory / "job.json"
+    job = json.loads(path.read_text())
+    endpoint = {"name": "main", "base_url": judge.base_url, "model": "m", "key_env": variable}
+    path.write_text(json.dumps(job | {"judges": [endpoint]}))
+    assert start_job("runs", "run", run.pk)
+
+    def ended() -> bool:
+        run.refresh_from_db()
+        return run.status in (Status.SUCCEEDED, Status.FAILED)
+
+    until(ended)
+    assert run.status == Status.SUCCEEDED, run.error
+    assert (run.directory / "hash").read_text() == hashlib.sha256(KEY.encode()).hexdigest()
+    assert holds_key(run.directory) == []
+    assert not [path for path in django_settings.JOBS_DIR.glob("*.log") if KEY.encode() in path.read_bytes()]
+
+
+@pytest.mark.slow
+def test_a_job_whose_judge_has_moved_fails_with_the_reason(launch, until, workspace):
+    judge = make_judge(workspace)
+    run = launch(steps=3)
+    path = run.directory / "job.json"
+    endpoint = {"name": "main", "base_url": "https://old.example.org/v1", "model": "m", "key_env": "K"}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"judges": [endpoint]}))
+    assert start_job("runs", "run", run.pk)
+
+    def ended() -> bool:
+        run.refresh_from_db()
+        return run.status == Status.FAILED
+
+    until(ended)
+    assert f"“{judge.name}” has another address" in run.error
+    assert run.culprit == "author"
