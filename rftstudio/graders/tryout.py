@@ -14,7 +14,9 @@ from rftstudio.engine.grading import grade
 from rftstudio.engine.grading.judges.budget import Spent
 from rftstudio.engine.grading.sandbox.pool import patience
 from rftstudio.engine.types import Item, Sample
+from rftstudio.graders.stored_answers import stored_answer
 from rftstudio.graders.toolbox import Toolbox
+from rftstudio.graders.waiting import waits
 from rftstudio.graders.workbench import Workbench
 from rftstudio.tasksets.answers import shown_answer
 from rftstudio.tasksets.models import TaskItem
@@ -93,6 +95,19 @@ class Tryout:
         else:
             self.texts["answer"] = self._shown(row.reference_answer)
 
+    def take(self, ref: str) -> None:
+        """A stored answer, with its item, into the box."""
+        found = stored_answer(self.taskset, ref)
+        if found is None:
+            self.note = "This answer is no longer there."
+            return
+        row = self._items.filter(key=found.item_key).first()
+        if row is not None:
+            self.row = row
+            self.__dict__.pop("position", None)
+        self.texts["answer"] = found.text
+        self.note = f"From: {found.whose}."
+
     @property
     def answer(self) -> str:
         if "answer" not in self.texts and self.row is not None:
@@ -113,7 +128,7 @@ class Tryout:
         if self.problem or item is None or spec is None:
             return None
         try:
-            with self._toolbox.lent(judges=self.asks_judge) as judges, patience(MAX_SECONDS):
+            with self._toolbox.lent(judges=bool(self._toolbox.judges)) as judges, patience(MAX_SECONDS):
                 found = grade(spec, item, Sample.from_text(self.answer)).to_json()
         except EngineError as error:
             self.problem = str(error)
@@ -128,8 +143,8 @@ class Tryout:
 
     @property
     def asks_judge(self) -> bool:
-        """Whether grading means asking a judge."""
-        return bool(self.bench.spec and self._toolbox.judges)
+        """Whether grading means asking a judge, or a server: what takes time and may cost money."""
+        return bool(self.bench.spec and (self._toolbox.judges or waits(self.bench.spec)))
 
     @property
     def fingerprint(self) -> str:
@@ -146,7 +161,13 @@ class Tryout:
     @property
     def _press_words(self) -> str:
         names = " and ".join(f"“{name}”" for name in self._toolbox.judges)
-        return f"This grader asks the judge {names}, which takes a moment and may cost money."
+        whom = f"the judge {names}" if names else "a server"
+        return f"This grader asks {whom}, which takes a moment and may cost money."
+
+    @property
+    def asked(self) -> str:
+        """Whom the button asks."""
+        return "the judge" if self._toolbox.judges else "the server"
 
     @cached_property
     def problem(self) -> str:

@@ -3,26 +3,27 @@
 Built anew from every request; nothing is kept between two of them, and nothing is saved here.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading import Spec, parse_spec
 from rftstudio.graders.checking import find_errors
+from rftstudio.graders.chooser import Choice, choices
 from rftstudio.graders.content import content_hash
+from rftstudio.graders.forms import FORMS
 from rftstudio.graders.forms.changes import UNDO, change, grader_texts
 from rftstudio.graders.forms.kind import Texts
-from rftstudio.graders.forms.tree import ROOT, Node, texts_of
+from rftstudio.graders.forms.tree import ROOT, Node, row_ids, texts_of
+from rftstudio.graders.json_place import named_place
+from rftstudio.graders.json_side import JsonSide, fingerprint, marks_of
 from rftstudio.graders.models import Grader, GraderVersion
 from rftstudio.graders.named import named_judges, named_lists
 from rftstudio.graders.starts import starting_specs
-from rftstudio.tasksets.answers import parse_json
 
-MAX_JSON = 1_000_000
 _FIRST_FIELDS = ("-sentence", "-key", "-path")
 
 
@@ -32,10 +33,13 @@ class Workbench:
 
     grader: Grader
     texts: Texts
-    json_text: str | None = None  # what was typed as JSON, where it could not be used
-    json_error: str = ""
+    json: JsonSide = field(default_factory=JsonSide)
     focus: str = ""  # id of the field that should have the focus next
     touched: str = ""  # prefix of the grader that a button just made or replaced
+    choosing: str = ""  # prefix of the grader whose other kinds are shown
+    said: str = ""  # what the last button did, for who does not see it
+    rebuilt: bool = False  # the form was made anew from JSON that was typed
+    errors: list[SpecError] = field(default_factory=list)  # of the typed grader, once `node` is there
 
     @classmethod
     def stored(cls, grader: Grader, query: Mapping[str, str]) -> "Workbench":
@@ -48,45 +52,67 @@ class Workbench:
         texts = {name: text.replace("\r\n", "\n") for name, text in sent.items()}
         if f"{ROOT}-kind" not in texts:
             texts = {**texts, **texts_of(grader.spec)}
-        bench = cls(grader, texts)
-        if "json" in texts and _fingerprint(texts["json"]) != texts.get("json_was"):
-            bench.json_text = texts["json"]
-            bench.json_error = "You changed this, but it is not in the form yet. Put it there, or undo your change."
+        bench = cls(grader, texts, json=JsonSide.sent(texts))
+        if bench.json.text is not None and texts.get("edited") == "json":
+            bench.take_json(bench.json.text)
         return bench
 
     def apply(self, word: str) -> None:
         """A press of one of the form's buttons; see `forms.changes`."""
-        before = set(self.texts)
-        self.texts = change(self.texts, word, starting_specs(self.grader.taskset))
-        self.touched = word.split(":")[1] if word.startswith("kind:") else ""
-        if word.startswith("add:"):
+        verb, _, rest = word.partition(":")
+        prefix = rest.partition(":")[0]
+        if verb == "choose":
+            self.choosing = self.touched = prefix
+            self.focus = f"{prefix}-choices" if prefix else ""
+            return
+        before = self.texts
+        self.texts = change(self.texts, word, self.starts)
+        self.said = said(word, before, self.texts)
+        self.touched = prefix if verb == "kind" else ""
+        if verb == "kind":
+            self.focus = f"{prefix}-choose"
+        if verb in ("add", "copy"):
             new = [name for name in self.texts if name not in before and name.endswith(_FIRST_FIELDS)]
             self.focus = f"id_{new[0]}" if new else ""
             self.touched = f"{new[0].rpartition('-')[0]}-g" if new else ""
 
     def apply_json(self, text: str) -> None:
-        """Replace the form by a grader written as JSON; what cannot be read stays in its box with the reason."""
-        try:
-            if len(text) > MAX_JSON:
-                raise SpecError(f"This is longer than {MAX_JSON:,} characters.", fix="Make it shorter.")
-            found = parse_json(text)
-            spec = parse_spec(found)
-        except SpecError as error:
-            where = f"At {error.path}: " if error.path else ""
-            self.json_text, self.json_error = text, f"{where}{error.message} {error.fix}".strip()
-            return
-        self.json_text, self.json_error = None, ""
+        """`take_json` by a button, which can be undone."""
         kept = json.dumps(grader_texts(self.texts), ensure_ascii=False)
+        if self.take_json(text):
+            self.texts[UNDO] = kept
+
+    def take_json(self, text: str) -> bool:
+        """Replace the form by a grader written as JSON; what cannot be read stays in its box with the reason."""
+        found = self.json.read(text)
+        if found is None:
+            return False
         others = {name: text for name, text in self.texts.items() if not name.startswith(f"{ROOT}-")}
-        self.texts = {**others, **texts_of(spec.model_dump(mode="json", exclude_none=True)), UNDO: kept}
+        self.texts = {**others, **texts_of(found)}
+        self.rebuilt = True
+        return True
+
+    def drop_json(self) -> None:
+        """What was typed as JSON and could not be used gives way to what the form says."""
+        self.json = JsonSide()
 
     # --- what is typed ---------------------------------------------------------------------------------------------
 
     @cached_property
     def node(self) -> Node:
         node = Node(self.texts)
-        node.place(find_errors(self.grader.taskset, node.spec))
+        self.errors = find_errors(self.grader.taskset, node.spec)
+        node.place(self.errors)
         return node
+
+    @cached_property
+    def starts(self) -> dict[str, dict[str, Any]]:
+        return starting_specs(self.grader.taskset)
+
+    @cached_property
+    def choices(self) -> list[tuple[str, list[Choice]]]:
+        """Other ways to mark, by heading."""
+        return choices(self.grader.taskset, self.starts)
 
     @property
     def n_wrong(self) -> int:
@@ -113,7 +139,25 @@ class Workbench:
     @property
     def json_was(self) -> str:
         """A fingerprint of the JSON as the page shows it, by which a change by hand is noticed."""
-        return _fingerprint(self.spec_json)
+        return fingerprint(self.spec_json)
+
+    @property
+    def json_marks(self) -> list[tuple[int, int, str]]:
+        """What is wrong, by line and column of the JSON that the page shows."""
+        return self.json.marks if self.json.text is not None else self._marks(self.spec_json)
+
+    @property
+    def json_marks_sent(self) -> list[tuple[int, int, str]]:
+        """The same for the text as it was sent, which has line ends of its own."""
+        return self.json.marks if self.json.text is not None else self._marks(self.texts.get("json", ""))
+
+    def _marks(self, text: str) -> list[tuple[int, int, str]]:
+        self.node  # noqa: B018  finds the errors
+        return marks_of(text, self.errors)
+
+    @property
+    def json_marks_json(self) -> str:
+        return json.dumps(self.json_marks, ensure_ascii=False)
 
     @property
     def open_rows(self) -> list[str]:
@@ -170,17 +214,42 @@ class Workbench:
             if name != "__all__"
         }
         above = {f"{form.prefix}-errors": " ".join(map(str, form.non_field_errors())) for form in forms}
-        texts = {f"{row.prefix}-share": row.share for row in rows} | {f"{row.prefix}-words": row.words for row in rows}
+        texts = {
+            f"{row.prefix}-{part}": getattr(row, part) for row in rows for part in ("share", "words", "title", "flags")
+        }
         names = {node.prefix: node.names for node in nodes if node.kind == "multi"}
         return {
             "errors": errors,
             "above": above,
             "texts": texts,
             "names": names,
+            "places": {name: place for name, text in errors.items() if (place := named_place(text))},
             "json": self.spec_json,
             "json_was": self.json_was,
+            "json_taken": self.json.taken,
+            "json_error": self.json.error,
+            "json_marks": self.json_marks,
+            "json_marks_sent": self.json_marks_sent,
         }
 
 
-def _fingerprint(text: str) -> str:
-    return hashlib.sha256(text.strip().encode("utf-8", "replace")).hexdigest()[:16]
+def said(word: str, before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    """What a button did to the rows, in a sentence; "" where there is nothing to say."""
+    verb, _, rest = word.partition(":")
+    prefix, _, row = rest.partition(":")
+    row = row.partition(":")[0]
+    was, now = row_ids(before, prefix), row_ids(after, prefix)
+    form = FORMS.get(before.get(f"{prefix}-kind", ""))
+    if verb == "undo":
+        return "The last change is undone."
+    if form is None or verb == "kind":
+        return f"Now: {FORMS[row].question}." if verb == "kind" and row in FORMS else ""
+    noun = form.row_noun.capitalize()
+    if verb in ("up", "down", "move") and row in now:
+        return f"{noun} {was.index(row) + 1} is now number {now.index(row) + 1} of {len(now)}."
+    if verb == "remove" and row in was and row not in now:
+        return f"{noun} {was.index(row) + 1} is removed; “Undo the last change” brings it back."
+    if verb in ("add", "copy") and len(now) > len(was):
+        place = now.index(next(each for each in now if each not in was)) + 1
+        return f"{noun} {place} is {'a copy' if verb == 'copy' else 'new'}; there are {len(now)}."
+    return ""

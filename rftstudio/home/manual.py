@@ -44,6 +44,9 @@ def contents() -> list[tuple[str, list[tuple[str, str]]]]:
         name = file.relative_to(DOCS).with_suffix("").as_posix()
         chapter = "Graders" if name.startswith("graders/") else "The studio"
         chapters[chapter].append((name, _title(file.read_text(encoding="utf-8"))))
+    chapters["Graders"].sort(
+        key=lambda entry: (entry[0] != "graders/which", entry[0] == "graders/import-export", entry[0])
+    )
     order = ["index", "first-loop", "words"]
     chapters["The studio"].sort(key=lambda entry: (order.index(entry[0]) if entry[0] in order else 99, entry[1]))
     return [(chapter, entries) for chapter, entries in chapters.items() if entries]

@@ -218,3 +218,26 @@ def signal_curves(points: Sequence[Point], wanted: Sequence[tuple[str, str]], *,
             colour, dash = COLOURS[number % len(COLOURS)], DASHES[number % len(DASHES)]
             traces.append(line(label, steps, values, colour=colour, dash=dash, width=1.75))
     return figure(traces, x="step", y=y, height=240, yaxis=axis)
+
+
+def score_histogram(scores: Sequence[float]) -> Figure:
+    """How many scores lie in each tenth of 0..1; what lies outside is counted at its end."""
+    counts = [0] * 10
+    for score in scores:
+        counts[max(0, min(9, int(score * 10 + 1e-9)))] += 1
+    trace = {
+        "type": "bar",
+        "name": "answers",
+        "x": [f"{place / 10:.1f} to {(place + 1) / 10:.1f}" for place in range(10)],
+        "y": counts,
+        "marker": {"color": "--chart-1"},
+        "hovertemplate": "%{y} answers from %{x}<extra></extra>",
+    }
+    return figure(
+        [trace], x="score", y="answers", height=220, bargap=0.05, yaxis={"rangemode": "tozero", "dtick": _tick(counts)}
+    )
+
+
+def _tick(counts: Sequence[int]) -> int:
+    """A whole step between the lines: there are no half answers."""
+    return max(1, -(-max(counts, default=0) // 5))

@@ -1,9 +1,10 @@
 // The builder while one types: errors beside their fields, shares, names and JSON kept up with the form. The server
 // works all of it out and sends it with the score; without this script the same page works by its buttons.
 const form = document.getElementById("builder");
-let jsonTouched = false;
+let jsonTouched = false;  // typed in the JSON, and not yet read by the server
+let jsonSent = "";
 
-const showErrors = (errors) => {
+const showErrors = (errors, places) => {
   for (const line of form.querySelectorAll("p.field-error[id$='-error']")) {
     if (line.id === "json-error") continue;
     const id = line.id.slice(0, -"-error".length);
@@ -11,6 +12,9 @@ const showErrors = (errors) => {
     line.textContent = text;
     line.hidden = !text;
     const control = document.getElementById(id);
+    const [row, column] = places[id] || [];
+    if (row) { line.dataset.line = row; line.dataset.column = column; } else { delete line.dataset.line; delete line.dataset.column; }
+    control?.code?.mark(row ? [[row, column, text]] : []);
     if (!control) continue;
     control.classList.toggle("is-invalid", Boolean(text));
     if (text) {
@@ -38,11 +42,40 @@ const showNames = (names) => {
   }
 };
 
+// The JSON follows the form, except where it was typed in and could not be read, or is being typed in.
+const showJson = (state) => {
+  const json = document.getElementById("json");
+  const was = document.getElementById("json-was");
+  if (!json) return;
+  const busy = json.code ? json.code.focused() : document.activeElement === json;
+  const unread = Boolean(state.json_error);
+  if (!unread && json.value === jsonSent) jsonTouched = false;
+  if (!jsonTouched && !busy) {
+    json.value = state.json;
+    was.value = state.json_was;
+    json.code?.set(state.json);
+  } else if (state.json_taken && json.value === jsonSent) {
+    was.value = state.json_taken;
+  }
+  const line = document.getElementById("json-error");
+  line.textContent = state.json_error;
+  line.hidden = !unread;
+  json.classList.toggle("is-invalid", unread);
+  json.toggleAttribute("aria-invalid", unread);
+  // Places in a text that is not the one on the page would mark the wrong lines.
+  const marks = json.value === jsonSent ? state.json_marks_sent : json.value === state.json ? state.json_marks : [];
+  json.dataset.codeMarks = JSON.stringify(marks);
+  json.code?.mark(marks);
+  const buttons = document.getElementById("json-buttons");
+  if (buttons) buttons.hidden = !unread;
+  if (unread) document.getElementById("json-view").open = true;
+};
+
 const showState = () => {
   const holder = document.getElementById("live-state");
   if (!holder) return;
   const state = JSON.parse(holder.textContent);
-  showErrors(state.errors);
+  showErrors(state.errors, state.places);
   for (const [id, text] of Object.entries(state.above)) {
     const line = document.getElementById(id);
     if (line) { line.textContent = text; line.hidden = !text; }
@@ -54,11 +87,7 @@ const showState = () => {
   showNames(state.names);
   const chip = document.getElementById("score-chip");
   if (chip) chip.textContent = `Score ${document.querySelector("#scored .score-number")?.textContent ?? "–"}`;
-  const json = document.getElementById("json");
-  if (json && !jsonTouched && document.activeElement !== json) {
-    json.value = state.json;
-    document.getElementById("json-was").value = state.json_was;
-  }
+  showJson(state);
 };
 
 // Folded parts stay as they were when the form is drawn anew; a part that holds an error opens.
@@ -69,15 +98,20 @@ const remember = () => {
 const restore = () => {
   for (const [id, was] of open) {
     const part = document.getElementById(id);
-    if (part && was && !id.endsWith("-kinds")) part.open = true;
+    if (part && was) part.open = true;
   }
   open = new Map();
 };
 
 if (form) {
+  const buttons = document.getElementById("json-buttons");
+  if (buttons) buttons.hidden = document.getElementById("json-error").hidden;
   form.addEventListener("input", (event) => {
-    if (event.target.id === "json") jsonTouched = true;
+    const edited = document.getElementById("edited");
+    if (event.target.id === "json") { jsonTouched = true; edited.value = "json"; }
+    else if (event.target.closest("#marking")) edited.value = "form";
   });
+  form.addEventListener("htmx:configRequest", () => { jsonSent = document.getElementById("json")?.value ?? ""; });
   form.addEventListener("click", (event) => {
     const chip = event.target.closest("[data-insert]");
     if (chip) {
@@ -95,10 +129,15 @@ if (form) {
   form.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.target?.id === "marking") remember();
   });
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    if (event.detail.target?.id === "marking") remember();
+  });
+  document.addEventListener("htmx:oobAfterSwap", (event) => {
+    if (event.detail.target?.id === "marking") restore();
+  });
   document.addEventListener("htmx:afterSettle", (event) => {
     if (event.detail.target?.id === "marking" || event.detail.elt?.id === "marking") {
       restore();
-      jsonTouched = !document.getElementById("json-error").hidden;
       const summary = form.querySelector(".error-summary");
       const next = form.querySelector("[data-focus]");
       if (summary) summary.focus();

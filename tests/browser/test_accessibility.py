@@ -22,15 +22,19 @@ from tests.browser.studio import Studio
 
 PER_VIEW = 2  # pages looked at of each kind of address; with a query, one for each name it may begin with
 MANY = {"graders:builder": 12, "home:manual_page": 40}  # where every page is one of its own
-NOT_PAGES = {"evaluations:answers", "graders:list_download", "registry:download", "runs:download", "tasksets:export"}
+NOT_PAGES = {
+    "evaluations:answers", "graders:export_file", "graders:list_download", "registry:download", "runs:download",
+    "tasksets:export",
+}  # fmt: skip
 DIALOGS = {"graders:builder"}
 PAGES = {
     "accounts:people", "accounts:profile", "evaluations:compare", "evaluations:detail", "evaluations:list",
-    "graders:builder", "graders:judge_change", "graders:judge_create", "graders:judges", "graders:list",
-    "graders:list_create", "graders:list_detail", "graders:list_new_version", "graders:list_upload", "graders:lists",
-    "graders:version", "graders:versions", "home:manual", "home:manual_page",
-    "home:workspace", "registry:models", "registry:tuned", "runs:detail", "runs:launch", "runs:list",
-    "tasksets:detail", "tasksets:edit", "tasksets:import", "tasksets:import_page", "tasksets:item", "tasksets:item_new",
+    "graders:builder", "graders:create", "graders:export", "graders:import", "graders:judge_change",
+    "graders:judge_create", "graders:judges", "graders:list", "graders:list_create", "graders:list_detail",
+    "graders:list_new_version", "graders:list_upload", "graders:lists", "graders:version", "graders:versions",
+    "home:manual", "home:manual_page", "home:workspace", "registry:models", "registry:tuned", "runs:detail",
+    "runs:launch", "runs:list", "tasksets:detail", "tasksets:edit", "tasksets:import", "tasksets:import_page",
+    "tasksets:item", "tasksets:item_new",
     "tasksets:list", "tasksets:new", "tasksets:publish", "tasksets:version", "tasksets:versions",
 }  # fmt: skip
 GRAVE = ("serious", "critical")

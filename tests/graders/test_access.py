@@ -13,10 +13,14 @@ READ = [
     ("builder", "grader"),
     ("versions", "grader"),
     ("version", "grader", 1),
+    ("export", "grader"),
+    ("export_file", "grader"),
 ]
+SHOWN_TO_AUTHORS = [("create", "taskset"), ("import", "taskset")]
 CHANGE = [
     ("open", "taskset"),
     ("create", "taskset"),
+    ("import", "taskset"),
     ("builder", "grader"),
     ("rename", "grader"),
     ("use", "grader"),
@@ -24,7 +28,7 @@ CHANGE = [
     ("archive", "grader"),
     ("publish", "grader"),
 ]
-TRY = [("live", "grader"), ("trial", "grader")]  # they save nothing, so that a viewer may
+TRY = [("live", "grader"), ("trial", "grader"), ("stored", "grader")]  # they save nothing, so that a viewer may
 
 
 @pytest.fixture
@@ -59,12 +63,22 @@ def test_a_viewer_may_try_and_a_stranger_may_not(grader, as_vera, as_charlie, pl
 
 @pytest.mark.parametrize("place", [*CHANGE, *TRY])
 def test_what_changes_is_not_there_for_get(grader, as_alice, place):
-    if place[0] in ("open", "builder"):
+    if place[0] in ("open", "builder", "create", "import"):
         pytest.skip("shows a page")
     assert as_alice.get(address(grader, *place)).status_code == 405
 
 
-@pytest.mark.parametrize("place", [("list", "taskset"), ("versions", "grader"), ("version", "grader", 1)])
+@pytest.mark.parametrize("place", SHOWN_TO_AUTHORS)
+def test_pages_that_lead_to_a_new_grader_are_for_authors(grader, as_bob, as_vera, as_charlie, place):
+    assert as_bob.get(address(grader, *place)).status_code == 200
+    assert as_vera.get(address(grader, *place)).status_code == 403
+    assert as_charlie.get(address(grader, *place)).status_code == 404
+    assert as_bob.put(address(grader, *place)).status_code == 405
+
+
+@pytest.mark.parametrize(
+    "place", [("export", "grader"), ("list", "taskset"), ("versions", "grader"), ("version", "grader", 1)]
+)
 def test_pages_that_only_show_take_no_post(grader, as_alice, place):
     assert as_alice.post(address(grader, *place)).status_code == 405
 

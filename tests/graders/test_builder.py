@@ -144,6 +144,46 @@ def test_rows_are_added_moved_removed_and_brought_back(taskset, as_bob, bob):
     assert press("undo") == ["Names the drug.", "Typed just now", ""]
 
 
+def test_rows_are_copied_and_dropped_at_a_place_and_it_is_said(taskset, as_bob, bob):
+    grader = make_grader(taskset=taskset, by=bob, spec=_rubric())
+    sent = texts_of(grader.spec)
+
+    def press(word: str) -> tuple[list[str], str]:
+        nonlocal sent
+        context = as_bob.post(url(grader), {**sent, "op": word}).context
+        sent = context["bench"].texts
+        return [criterion["sentence"] for criterion in context["node"].spec["criteria"]], context["bench"].said
+
+    first, second = "Names the drug.", "Blames the patient"
+    assert press("copy:g:0") == ([first, first, second], "Criterion 2 is a copy; there are 3.")
+    assert press("move:g:1:0") == ([second, first, first], "Criterion 3 is now number 1 of 3.")
+    assert press("move:g:1:99") == ([first, first, second], "Criterion 1 is now number 3 of 3.")
+    assert press("move:g:1:x")[0] == [first, first, second]
+    assert press("down:g:0")[1] == "Criterion 1 is now number 2 of 3."
+    rows, said = press("remove:g:1")
+    assert rows == [first, first]
+    assert said == "Criterion 3 is removed; “Undo the last change” brings it back."
+    assert press("undo") == ([first, first, second], "The last change is undone.")
+    context = as_bob.post(url(grader), {**sent, "op": "save"}, follow=True).context
+    names = [criterion["name"] for criterion in context["node"].spec["criteria"]]
+    assert len(set(names)) == 3
+
+
+def test_a_copied_part_of_a_formula_gets_a_name_of_its_own(taskset, as_bob, bob):
+    grader = make_grader(taskset=taskset, by=bob, spec=PLAIN["multi"])
+    sent = texts_of(grader.spec)
+    for word in ("copy:g:0", "copy:g:0"):
+        sent = as_bob.post(url(grader), {**sent, "op": word}).context["bench"].texts
+    assert set(Node(sent).spec["graders"]) == {"right", "right_2", "right_3", "short"}
+
+
+def test_a_folded_criterion_says_what_it_is(taskset, as_bob, bob):
+    grader = make_grader(taskset=taskset, by=bob, spec=_rubric())
+    page = as_bob.get(url(grader)).content.decode()
+    for words in ("must not · caps the whole at 0.3", "100\xa0%", "contains the reference answer", "Alt+ArrowUp"):
+        assert words in page
+
+
 def test_a_nested_grader_changes_kind_in_its_place(taskset, as_bob, bob):
     grader = make_grader(taskset=taskset, by=bob, spec=_rubric())
     sent = {**texts_of(grader.spec), "op": "kind:g-r1-g:number"}
@@ -181,8 +221,8 @@ def test_json_is_put_into_the_form(grader, as_bob):
 def test_json_that_cannot_be_used_stays_with_its_reason(grader, as_bob, text, words):
     response = as_bob.post(url(grader), {**typed(grader, partial="0.3"), "op": "apply_json", "json": text})
     bench = response.context["bench"]
-    assert words in bench.json_error
-    assert bench.json_text == text
+    assert words in bench.json.error
+    assert bench.json.text == text
     assert bench.node.spec["partial"] == 0.3
 
 
@@ -191,8 +231,8 @@ def test_json_that_was_typed_and_not_put_into_the_form_is_not_passed_over(grader
     sent = {**typed(grader), "op": "save", "json_was": shown.json_was}
     assert as_bob.post(url(grader), {**sent, "json": shown.spec_json.replace("\n", "\r\n")}).status_code == 302
     response = as_bob.post(url(grader), {**sent, "json": '{"type": "number"}'})
-    assert "not in the form yet" in response.context["bench"].json_error
-    assert response.context["bench"].json_text == '{"type": "number"}'
+    assert "not in the form yet" in response.context["bench"].json.error
+    assert response.context["bench"].json.text == '{"type": "number"}'
 
 
 def test_publishing_from_the_page(grader, as_bob):

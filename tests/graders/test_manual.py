@@ -33,7 +33,7 @@ def test_a_page_and_a_fragment_for_every_kind(kind: str) -> None:
 
 
 def test_no_page_without_a_kind() -> None:
-    assert {page.stem for page in PAGES.glob("*.md")} == set(KINDS)
+    assert {page.stem for page in PAGES.glob("*.md")} - set(KINDS) == {"import-export", "which"}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -48,6 +48,7 @@ MODULES = {
     "django-template-partials": "template_partials",
     "google-re2": "re2",
     "markdown-it-py": "markdown_it",
+    "pyyaml": "yaml",
 }
 
 

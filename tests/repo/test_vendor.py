@@ -22,7 +22,7 @@ def test_files_agree_with_the_manifest():
 
 
 def test_every_package_has_its_files_and_a_licence():
-    for package in vendor.PACKAGES:
+    for package in (*vendor.PACKAGES, *vendor.BUNDLES):
         folder = vendor.VENDOR / package.folder
         assert all((folder / name).stat().st_size for _, name in package.files)
         assert "without" in (folder / "LICENSE").read_text(encoding="utf-8").lower()
@@ -44,3 +44,20 @@ def test_an_extra_and_a_missing_file_are_named(copy):
         "plotly-basic-4.1.1/LICENSE is in the manifest but not on disk",
         "stray.js is on disk but not in the manifest",
     ]
+
+
+def test_every_part_of_a_bundle_is_pinned_and_its_licence_is_there():
+    for bundle in vendor.BUNDLES:
+        licence = (vendor.VENDOR / bundle.folder / "LICENSE").read_text(encoding="utf-8")
+        assert all(f"{name} {version}" in licence for name, version in bundle.parts)
+        exported = (vendor.VENDOR.parents[1] / "tests" / "repo" / bundle.entry).read_text(encoding="utf-8")
+        wanted = {line.split('"')[1] for line in exported.splitlines() if line.startswith("export")}
+        assert wanted <= {name for name, _ in bundle.parts}
+
+
+def test_a_bundle_needs_no_eval():
+    """The pages' Content-Security-Policy forbids it."""
+    for bundle in vendor.BUNDLES:
+        text = (vendor.VENDOR / bundle.folder / bundle.name).read_text(encoding="utf-8")
+        assert "eval(" not in text
+        assert "new Function" not in text

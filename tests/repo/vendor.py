@@ -5,7 +5,8 @@
 
 Only a maintainer who changes a version needs Node and npm; the product and its tests read the copies. The files are the
 packages' own, save that the `sourceMappingURL` comment is cut (the maps are not shipped, and Django's static-file
-manifest refuses a reference to a missing file). This script minifies, patches and bundles nothing.
+manifest refuses a reference to a missing file). One exception: CodeMirror comes as modules only, which esbuild puts
+into one file (`BUNDLES`); every package in it is pinned, so that the same bytes come out again. Nothing is patched.
 """
 
 import argparse
@@ -87,6 +88,60 @@ PACKAGES = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """One file made of several npm packages by esbuild. `entry` is a file beside this one that says what it exports.
+
+    `parts` are (package, version), all of them, so that npm has nothing left to choose.
+    """
+
+    folder: str
+    npm: str
+    version: str
+    licence: str
+    entry: str
+    name: str
+    builder: str
+    parts: tuple[tuple[str, str], ...]
+
+    @property
+    def files(self) -> tuple[tuple[str, str], ...]:
+        return ((self.entry, self.name),)
+
+
+BUNDLES = (
+    Bundle(
+        folder="codemirror-6.43.15",
+        npm="@codemirror/view",
+        version="6.43.15",
+        licence="MIT",
+        entry="codemirror.js",
+        name="codemirror.min.js",
+        builder="esbuild@0.28.2",
+        parts=(
+            ("@codemirror/autocomplete", "6.20.4"),
+            ("@codemirror/commands", "6.11.1"),
+            ("@codemirror/lang-json", "6.0.2"),
+            ("@codemirror/lang-python", "6.2.1"),
+            ("@codemirror/language", "6.13.1"),
+            ("@codemirror/lint", "6.9.8"),
+            ("@codemirror/state", "6.7.6"),
+            ("@codemirror/streamparser", "6.0.0"),
+            ("@codemirror/view", "6.43.15"),
+            ("@lezer/common", "1.5.5"),
+            ("@lezer/highlight", "1.2.5"),
+            ("@lezer/json", "1.0.3"),
+            ("@lezer/lr", "1.4.12"),
+            ("@lezer/python", "1.1.19"),
+            ("@marijn/find-cluster-break", "1.0.4"),
+            ("crelt", "1.0.7"),
+            ("style-mod", "4.1.5"),
+            ("w3c-keyname", "2.2.8"),
+        ),
+    ),
+)
+
+
 def sha256(path: Path) -> str:
     """The file's SHA-256 as 64 hexadecimal digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -107,6 +162,29 @@ def fetch(package: Package, scratch: Path) -> None:
         (target / "LICENSE").write_bytes(licence)
 
 
+def build(bundle: Bundle, scratch: Path) -> None:
+    """Writes static/vendor/FOLDER anew: the bundle, and the licences of everything in it."""
+    work = scratch / bundle.folder
+    work.mkdir()
+    entry = Path(shutil.copy(Path(__file__).with_name(bundle.entry), work))
+    (work / "package.json").write_text('{"private": true}', encoding="utf-8")
+    wanted = [f"{name}@{version}" for name, version in bundle.parts]
+    quiet = ["--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--save-exact"]
+    subprocess.run(["npm", "install", *quiet, *wanted, bundle.builder], cwd=work, check=True)
+    target = VENDOR / bundle.folder
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    options = ["--bundle", "--minify", "--format=iife", "--global-name=CodeMirror", "--target=es2020", "--charset=utf8"]
+    program = work / "node_modules" / ".bin" / "esbuild"
+    subprocess.run([program, entry.name, *options, f"--outfile={target / bundle.name}"], cwd=work, check=True)
+    licences: dict[str, list[str]] = {}
+    for name, version in bundle.parts:
+        text = (work / "node_modules" / name / "LICENSE").read_text(encoding="utf-8").strip()
+        licences.setdefault(text, []).append(f"{name} {version}")
+    told = [f"{', '.join(names)}:\n\n{text}\n" for text, names in licences.items()]
+    (target / "LICENSE").write_text("\n\n".join(told), encoding="utf-8")
+
+
 def read(archive: tarfile.TarFile, member: str) -> bytes:
     """The bytes of one regular file in the archive; raises KeyError when it is not there."""
     stream = archive.extractfile(member)
@@ -118,7 +196,7 @@ def read(archive: tarfile.TarFile, member: str) -> bytes:
 def write_manifest() -> None:
     """Writes MANIFEST.json: for every shipped file its package, version, licence and hash."""
     rows = {}
-    for package in PACKAGES:
+    for package in (*PACKAGES, *BUNDLES):
         for name in [*(outside for _, outside in package.files), "LICENSE"]:
             path = VENDOR / package.folder / name
             rows[f"{package.folder}/{name}"] = {
@@ -152,6 +230,9 @@ def main() -> int:
             for package in PACKAGES:
                 print(f"fetching {package.npm} {package.version}")
                 fetch(package, Path(scratch))
+            for bundle in BUNDLES:
+                print(f"building {bundle.folder} with {bundle.builder}")
+                build(bundle, Path(scratch))
         write_manifest()
     problems = differences()
     print("\n".join(problems) or "The files agree with the manifest.")

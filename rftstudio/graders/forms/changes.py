@@ -1,6 +1,7 @@
 """What the builder's buttons do to the texts of a page: another kind, a row more, less, up or down. No database.
 
-A change is a word with its place: `kind:g-r0-g:number`, `add:g`, `remove:g:2`, `up:g:2`, `down:g:2`, `undo`.
+A change is a word with its place: `kind:g-r0-g:number`, `add:g`, `copy:g:2`, `remove:g:2`, `up:g:2`, `down:g:2`,
+`move:g:2:0` (row 2 to the first place), `undo`.
 Nothing typed is lost: what a change takes off the page is kept in the text `undo`.
 """
 
@@ -26,23 +27,29 @@ def change(texts: Mapping[str, str], word: str, starts: Mapping[str, dict[str, A
         return _undone(texts)
     if f"{prefix}-kind" not in texts:
         return dict(texts)
-    if verb == "kind" and argument in FORMS:
+    if verb == "kind" and argument in FORMS and argument in starts:
         return _with_undo(texts, _other_kind(texts, prefix, argument, starts))
     if verb == "add":
-        return _added(texts, prefix, starts)
+        return _with_undo(texts, _added(texts, prefix, starts))
     ids = row_ids(texts, prefix)
+    argument, _, place = argument.partition(":")
     if argument not in ids:
         return dict(texts)
+    if verb == "copy" and len(ids) < MAX_ROWS:
+        return _with_undo(texts, _copied(texts, prefix, ids, argument))
     if verb == "remove":
         gone = f"{prefix}-r{argument}-"
         left = {name: text for name, text in texts.items() if not name.startswith(gone)}
         return _with_undo(texts, left | {f"{prefix}-rows": " ".join(each for each in ids if each != argument)})
     if verb in ("up", "down"):
-        here = ids.index(argument)
-        there = max(0, min(len(ids) - 1, here + (1 if verb == "down" else -1)))
-        ids[here], ids[there] = ids[there], ids[here]
-        return {**texts, f"{prefix}-rows": " ".join(ids)}
-    return dict(texts)
+        there = ids.index(argument) + (1 if verb == "down" else -1)
+    elif verb == "move" and place.isdigit() and len(place) < 6:
+        there = int(place)
+    else:
+        return dict(texts)
+    ids.remove(argument)
+    ids.insert(max(0, there), argument)
+    return {**texts, f"{prefix}-rows": " ".join(ids)}
 
 
 def grader_texts(texts: Mapping[str, str]) -> Texts:
@@ -115,6 +122,24 @@ def _added(texts: Mapping[str, str], prefix: str, starts: Mapping[str, dict[str,
     inside = "string_check" if kind.kind != "json_fields" else "exact_choice"
     added |= texts_of(_full(starts[inside]), f"{start}-g", prefix.count("-g") + 1)
     return {**texts, **added, f"{prefix}-rows": " ".join([*ids, new])}
+
+
+def _copied(texts: Mapping[str, str], prefix: str, ids: list[str], row: str) -> Texts:
+    """The row once more, below itself. A name that must be the only one of its sort is left to be given."""
+    new = str(max(map(int, ids)) + 1)
+    start, fresh = f"{prefix}-r{row}-", f"{prefix}-r{new}-"
+    copy = {f"{fresh}{name.removeprefix(start)}": text for name, text in texts.items() if name.startswith(start)}
+    for name in ("name", "path"):
+        if f"{fresh}{name}" in copy:
+            copy[f"{fresh}{name}"] = ""
+    if key := copy.get(f"{fresh}key"):
+        taken = {texts.get(f"{prefix}-r{each}-key") for each in ids}
+        number = 2
+        while f"{key}_{number}" in taken:
+            number += 1
+        copy[f"{fresh}key"] = f"{key}_{number}"
+    place = ids.index(row) + 1
+    return {**texts, **copy, f"{prefix}-rows": " ".join([*ids[:place], new, *ids[place:]])}
 
 
 def _with_undo(before: Mapping[str, str], after: Texts) -> Texts:

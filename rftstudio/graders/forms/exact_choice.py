@@ -42,6 +42,8 @@ def synonyms_list_field() -> SpecField:
 class ExactChoiceForm(AnswerForm):
     kind = "exact_choice"
     question = "The answer is one label out of a list"
+    example = "The message goes to “billing”, and to no other desk."
+    group = "right"
 
     choices = LinesField(
         label="Allowed labels",

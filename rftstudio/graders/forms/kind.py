@@ -55,6 +55,10 @@ class SpecForm(forms.Form):
             place[last] = value
         return found
 
+    def flags(self, values: Mapping[str, Any]) -> list[str]:
+        """What is unusual about these values, a few words each, for a folded row."""
+        return []
+
     def paths(self, path: str) -> dict[str, tuple["SpecForm", str | None]]:
         """Where in the whole spec each field stands, for errors that name a place."""
         found: dict[str, tuple[SpecForm, str | None]] = {}
@@ -65,10 +69,16 @@ class SpecForm(forms.Form):
 
 
 class KindForm(SpecForm):
-    """One grader kind. question: the kind in plain words. rows_key: where the spec holds graders inside this one."""
+    """One grader kind. question: the kind in plain words. rows_key: where the spec holds graders inside this one.
+
+    example: one line that shows what it is for; the kind's own summary where there is none. group: under which heading
+    the chooser has it (`chooser.GROUPS`); "" leaves that to the chooser.
+    """
 
     kind: ClassVar[str]
     question: ClassVar[str]
+    example: ClassVar[str] = ""
+    group: ClassVar[str] = ""
     rows_key: ClassVar[str] = ""
     row_form: ClassVar[type[SpecForm] | None] = None
     row_noun: ClassVar[str] = ""

@@ -24,6 +24,8 @@ class PartForm(SpecForm):
 class MultiForm(KindForm):
     kind = "multi"
     question = "Several graders, combined by a formula of my own"
+    example = "0.7 × the right desk + 0.3 × kept short."
+    group = "parts"
     rows_key = "graders"
     row_form = PartForm
     row_noun = "grader"

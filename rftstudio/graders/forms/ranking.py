@@ -8,6 +8,8 @@ from rftstudio.graders.forms.kind import AnswerForm
 class RankingForm(AnswerForm):
     kind = "ranking"
     question = "The answer is a list, best first; the higher the right one stands, the better"
+    example = "Candidate genes, likeliest first: full credit in place 1, half in place 2."
+    group = "list"
 
     credit = ChoiceField(
         label="Credit by place",

@@ -64,6 +64,14 @@ class CriterionForm(SpecForm):
             found.pop("applies_if", None)
         return found
 
+    def flags(self, values: Mapping[str, Any]) -> list[str]:
+        found = ["must not"] if values.get("polarity") == "must_not" else []
+        if values.get("critical") == "zero":
+            found.append("decides: 0 if it fails")
+        elif values.get("critical") == "cap":
+            found.append(f"caps the whole at {values.get('cap', '')}")
+        return [*found, "some items only"] if self.has_condition else found
+
     @property
     def has_condition(self) -> bool:
         return bool(self["applies_value"].data or self["applies_equals"].data or self["applies_negate"].data)
@@ -72,6 +80,8 @@ class CriterionForm(SpecForm):
 class RubricForm(KindForm):
     kind = "rubric"
     question = "Several criteria in my own words, each with a weight"
+    example = "A letter that names the drug, gives the dose, and must not promise a cure."
+    group = "parts"
     rows_key = "criteria"
     row_form = CriterionForm
     row_noun = "criterion"

@@ -8,6 +8,8 @@ from rftstudio.graders.forms.kind import AnswerForm
 class SetMatchForm(AnswerForm):
     kind = "set_match"
     question = "The answer lists items; their order does not matter"
+    example = "All the side effects that were asked for, and nothing else."
+    group = "list"
 
     measure = ChoiceField(
         label="What counts",

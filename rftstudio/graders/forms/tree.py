@@ -16,6 +16,8 @@ from rftstudio.graders.words import describe
 ROOT = "g"
 MAX_DEPTH = 4
 MAX_ROWS = 100
+_TITLES = ("sentence", "name", "key", "path")
+_TITLE = 120
 
 
 @dataclass
@@ -51,6 +53,18 @@ class Row:
     def words(self) -> str:
         """What the grader in it does, in a clause."""
         return describe(self.node.spec)
+
+    @property
+    def title(self) -> str:
+        """What the row is about, on one line."""
+        said = next((str(self.values[key]) for key in _TITLES if str(self.values.get(key) or "").strip()), "")
+        said = " ".join(said.split())
+        return said if len(said) <= _TITLE else f"{said[: _TITLE - 1].rstrip()}…"
+
+    @property
+    def flags(self) -> str:
+        """What is unusual about it, on one line."""
+        return " · ".join(self.form.flags(self.values))
 
     @property
     def wrong(self) -> bool:

@@ -14,9 +14,9 @@ from rftstudio.accounts.request import Request
 from rftstudio.engine.errors import EngineError, SpecError
 from rftstudio.graders import actions
 from rftstudio.graders.checking import check_references
-from rftstudio.graders.forms import FORMS
 from rftstudio.graders.models import Grader
 from rftstudio.graders.proof import NotProven
+from rftstudio.graders.stored_trial import try_on_stored
 from rftstudio.graders.trial import try_on_items
 from rftstudio.graders.tryout import Tryout
 from rftstudio.graders.views.check import stopped
@@ -41,6 +41,8 @@ def builder(request: Request, pk: int) -> HttpResponse:
         return _save(request, bench, publish=word == "publish")
     if word == "apply_json":
         bench.apply_json(bench.texts.get("json", ""))
+    elif word == "drop_json":
+        bench.drop_json()
     else:
         bench.apply(word)
     return _page(request, bench, "#changed")
@@ -48,7 +50,10 @@ def builder(request: Request, pk: int) -> HttpResponse:
 
 @require_POST
 def live(request: Request, pk: int) -> HttpResponse:
-    """The score of the typed answer by the typed grader. `op` may move to another item or fill in an answer."""
+    """The score of the typed answer by the typed grader. `op` may move to another item, fill in an answer, ask a judge.
+
+    Where the grader was typed as JSON, the form made of it comes back as well.
+    """
     verb, _, word = request.POST.get("op", "").partition(":")
     asks = verb == "judge"
     bench = Workbench.typed(fetch(request, GRADERS, Action.EDIT if asks else Action.VIEW, pk=pk), request.POST.dict())
@@ -58,9 +63,11 @@ def live(request: Request, pk: int) -> HttpResponse:
         tryout.move(word)
     elif verb == "answer":
         tryout.fill(word)
+    elif verb == "stored":
+        tryout.take(word)
     if request.htmx and not verb and tryout.asks_judge and request.POST.get("judged") == tryout.fingerprint:
         return HttpResponse(status=204)  # leaving a field is no reason to take away a verdict that was paid for
-    part = "#tried" if verb in ("item", "answer") else "#scored"
+    part = "#tried" if verb in ("item", "answer", "stored") else "#rebuilt" if bench.rebuilt else "#scored"
     return _page(request, bench, part, tryout=tryout)
 
 
@@ -78,10 +85,24 @@ def trial(request: Request, pk: int) -> HttpResponse:
     return _page(request, bench, "#trial", **context)
 
 
+@require_POST
+def stored(request: Request, pk: int) -> HttpResponse:
+    """The typed grader tried on answers that trainings and comparisons left behind."""
+    bench = Workbench.typed(fetch(request, GRADERS, pk=pk), request.POST.dict())
+    context: dict[str, Any] = {"stored_error": "" if bench.spec else "First correct what is marked in the form."}
+    if bench.spec:
+        try:
+            may_ask = may(request, bench.grader.taskset.workspace, Action.EDIT)
+            context["stored"] = try_on_stored(bench.grader.taskset, bench.spec, judges=may_ask)
+        except EngineError as error:
+            context["stored_error"] = str(error)
+    return _page(request, bench, "#stored", **context)
+
+
 def _save(request: Request, bench: Workbench, *, publish: bool) -> HttpResponse:
     grader = bench.grader
     address = reverse("graders:builder", args=[grader.pk])
-    if bench.spec is None or bench.json_error:
+    if bench.spec is None or bench.json.error:
         return _page(request, bench, "#changed", failed="This is not saved yet. See the JSON below.")
     try:
         actions.save_draft(grader=grader, spec=bench.node.spec, by=request.user)
@@ -99,6 +120,7 @@ def _save(request: Request, bench: Workbench, *, publish: bool) -> HttpResponse:
         kept = {name: text for name, text in bench.texts.items() if name in ("item", "answer", "note")}
         saved = Workbench.stored(grader, {})
         saved.texts.update(kept)
+        saved.json.taken = bench.json.taken
         return _page(request, saved, "#changed", saved=True)
     else:
         messages.success(request, "The draft is saved.")
@@ -131,13 +153,13 @@ def _page(request: Request, bench: Workbench, part: str = "", **more: Any) -> Ht
         "grader": bench.grader,
         "bench": bench,
         "node": bench.node,
-        "kinds": [(kind, form.question) for kind, form in FORMS.items()],
         "judge_names": taskset.workspace.judges.active().values_list("name", flat=True),
         "list_names": taskset.workspace.word_lists.active().values_list("slug", "name"),
         "may_edit": may(request, taskset.workspace, Action.EDIT),
         "n_graders": taskset.graders.active().count(),
         "item_moves": ITEM_MOVES,
         "answer_fills": [*ANSWER_FILLS, *([WRONG_LABEL] if taskset.choice_labels else [])],
+        "rebuilt_part": part == "#rebuilt",
         **more,
     }
     if "trial" in more:

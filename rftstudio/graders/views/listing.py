@@ -9,7 +9,7 @@ from rftstudio.accounts.access import Action, fetch, may
 from rftstudio.accounts.request import Request
 from rftstudio.engine.errors import SpecError
 from rftstudio.graders import actions
-from rftstudio.graders.forms import FORMS
+from rftstudio.graders.chooser import choices
 from rftstudio.graders.models import Grader
 from rftstudio.graders.starts import starting_specs
 from rftstudio.graders.views.builder import GRADERS
@@ -57,17 +57,20 @@ def grader_list(request: Request, pk: int) -> HttpResponse:
         "rows": rows,
         "archived": archived,
         "n_archived": taskset.graders.exclude(archived_at=None).count(),
-        "kinds": [(kind, form.question) for kind, form in FORMS.items()],
         "may_edit": may(request, taskset.workspace, Action.EDIT),
     }
     return render(request, "graders/list.html", context)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 def create(request: Request, pk: int) -> HttpResponse:
-    """Another grader of the chosen kind, the usual one for the answer type where none is chosen."""
+    """GET asks how answers are marked. POST makes a grader of that kind, the usual one where none is chosen."""
     taskset = fetch(request, TASKSETS, Action.EDIT, pk=pk)
-    spec = starting_specs(taskset).get(request.POST.get("kind", ""))
+    starts = starting_specs(taskset)
+    if request.method == "GET":
+        context = {"workspace": taskset.workspace, "taskset": taskset, "spine_step": "grader"}
+        return render(request, "graders/new.html", {**context, "groups": choices(taskset, starts), "may_edit": True})
+    spec = starts.get(request.POST.get("kind", ""))
     try:
         grader = actions.create_grader(taskset=taskset, by=request.user, name=request.POST.get("name", ""), spec=spec)
     except SpecError as error:

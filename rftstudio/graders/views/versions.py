@@ -13,6 +13,7 @@ from rftstudio.accounts.request import Request
 from rftstudio.engine.errors import SpecError
 from rftstudio.graders import actions
 from rftstudio.graders.diff import changes_between
+from rftstudio.graders.diff_words import sentences
 from rftstudio.graders.models import GraderVersion
 from rftstudio.graders.proof import NotProven
 from rftstudio.graders.views.builder import GRADERS, warn_of_references
@@ -48,6 +49,7 @@ def version_list(request: Request, pk: int) -> HttpResponse:
         "grader": grader,
         "rows": [{"version": version, "words": describe(version.spec)} for version in versions],
         "changes": changes_between(versions[0].spec, grader.pinned_spec) if versions else [],
+        "sentences": sentences(versions[0].spec, grader.pinned_spec) if versions else [],
         "may_edit": may(request, grader.taskset.workspace, Action.EDIT),
     }
     return render(request, "graders/versions.html", context)
@@ -69,6 +71,7 @@ def version(request: Request, pk: int, number: int) -> HttpResponse:
         "before": before,
         "numbers": grader.versions.exclude(number=number).order_by("-number").values_list("number", flat=True),
         "changes": changes_between(before.spec, found.spec) if before else [],
+        "sentences": sentences(before.spec, found.spec) if before else [],
         "words": describe(found.spec),
         "spec_json": json.dumps(found.spec, ensure_ascii=False, indent=2),
     }

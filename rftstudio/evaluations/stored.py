@@ -1,0 +1,31 @@
+"""What comparisons sampled, as stored answers that a grader can be tried on."""
+
+from django.db.models import QuerySet
+
+from rftstudio.evaluations.models import Answer
+from rftstudio.graders.stored_answers import StoredAnswer, evenly
+from rftstudio.tasksets.models import TaskSet
+
+_LATEST = 4000
+
+
+class ComparedAnswers:
+    """The latest answers of base and tuned models in a task set's comparisons."""
+
+    def some(self, taskset: TaskSet, limit: int) -> list[StoredAnswer]:
+        latest = self._of(taskset).order_by("-pk").values_list("pk", flat=True)[:_LATEST]
+        return [_stored(row) for row in self._of(taskset).filter(pk__in=evenly(list(latest), limit)).order_by("-pk")]
+
+    def one(self, taskset: TaskSet, number: int) -> StoredAnswer | None:
+        row = self._of(taskset).filter(pk=number).first()
+        return _stored(row) if row else None
+
+    def _of(self, taskset: TaskSet) -> "QuerySet[Answer]":
+        return Answer.objects.filter(comparison__run__taskset_version__taskset=taskset).select_related(
+            "comparison__run"
+        )
+
+
+def _stored(row: Answer) -> StoredAnswer:
+    whose = f"{row.model} model, comparison of {row.comparison.run}"
+    return StoredAnswer(f"comparison:{row.pk}", row.item_key, row.text, whose, row.truncated)
