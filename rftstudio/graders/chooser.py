@@ -43,7 +43,7 @@ class Choice:
 
 def group_of(form: type[KindForm]) -> str:
     """The form's own group; where it names none, the one its kind suggests."""
-    return form.group if form.group in GROUPS else _USUAL_GROUPS.get(form.kind, "words")
+    return form.heading if form.heading in GROUPS else _USUAL_GROUPS.get(form.kind, "words")
 
 
 def choices(taskset: TaskSet, starts: Collection[str]) -> list[tuple[str, list[Choice]]]:

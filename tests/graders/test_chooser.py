@@ -37,7 +37,7 @@ def test_a_kind_that_names_no_group_has_one_all_the_same():
         kind = "python"
 
     class Grouped(Odd):
-        group = "judgement"
+        heading = "judgement"
 
     assert [group_of(each) for each in (Odd, Python, Grouped)] == ["words", "program", "judgement"]
 

@@ -43,7 +43,7 @@ class ExactChoiceForm(AnswerForm):
     kind = "exact_choice"
     question = "The answer is one label out of a list"
     example = "The message goes to “billing”, and to no other desk."
-    group = "right"
+    heading = "right"
 
     choices = LinesField(
         label="Allowed labels",

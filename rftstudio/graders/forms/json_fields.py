@@ -19,7 +19,7 @@ class JsonFieldsForm(AnswerForm):
     kind = "json_fields"
     question = "The answer is JSON; each field is compared in its own way"
     example = "A form with a code, a date and a dose, each compared in its own way."
-    group = "parts"
+    heading = "parts"
     rows_key = "fields"
     row_form = JsonFieldForm
     row_noun = "field"

@@ -71,14 +71,14 @@ class SpecForm(forms.Form):
 class KindForm(SpecForm):
     """One grader kind. question: the kind in plain words. rows_key: where the spec holds graders inside this one.
 
-    example: one line that shows what it is for; the kind's own summary where there is none. group: under which heading
-    the chooser has it (`chooser.GROUPS`); "" leaves that to the chooser.
+    example: one line that shows what it is for; the kind's own summary where there is none. heading:
+    under which of `chooser.GROUPS` the chooser has it; "" leaves that to the chooser.
     """
 
     kind: ClassVar[str]
     question: ClassVar[str]
     example: ClassVar[str] = ""
-    group: ClassVar[str] = ""
+    heading: ClassVar[str] = ""
     rows_key: ClassVar[str] = ""
     row_form: ClassVar[type[SpecForm] | None] = None
     row_noun: ClassVar[str] = ""

@@ -25,7 +25,7 @@ class MultiForm(KindForm):
     kind = "multi"
     question = "Several graders, combined by a formula of my own"
     example = "0.7 × the right desk + 0.3 × kept short."
-    group = "parts"
+    heading = "parts"
     rows_key = "graders"
     row_form = PartForm
     row_noun = "grader"

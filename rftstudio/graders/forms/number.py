@@ -10,7 +10,7 @@ class NumberForm(AnswerForm):
     kind = "number"
     question = "The answer is a number, right within a tolerance"
     example = "A dose of 12.5 mg, 5 % more or less; a near miss earns a part."
-    group = "number"
+    heading = "number"
 
     unit = SpecField(
         label="Compared in the unit",

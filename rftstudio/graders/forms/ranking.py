@@ -9,7 +9,7 @@ class RankingForm(AnswerForm):
     kind = "ranking"
     question = "The answer is a list, best first; the higher the right one stands, the better"
     example = "Candidate genes, likeliest first: full credit in place 1, half in place 2."
-    group = "list"
+    heading = "list"
 
     credit = ChoiceField(
         label="Credit by place",

@@ -81,7 +81,7 @@ class RubricForm(KindForm):
     kind = "rubric"
     question = "Several criteria in my own words, each with a weight"
     example = "A letter that names the drug, gives the dose, and must not promise a cure."
-    group = "parts"
+    heading = "parts"
     rows_key = "criteria"
     row_form = CriterionForm
     row_noun = "criterion"

@@ -9,7 +9,7 @@ class SetMatchForm(AnswerForm):
     kind = "set_match"
     question = "The answer lists items; their order does not matter"
     example = "All the side effects that were asked for, and nothing else."
-    group = "list"
+    heading = "list"
 
     measure = ChoiceField(
         label="What counts",

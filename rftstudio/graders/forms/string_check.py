@@ -8,7 +8,7 @@ class StringCheckForm(AnswerForm):
     kind = "string_check"
     question = "The answer must equal, or contain, an exact text"
     example = "The answer contains the code I21.4, letter by letter."
-    group = "right"
+    heading = "right"
 
     operation = ChoiceField(
         label="It passes when the answer",

@@ -8,7 +8,7 @@ class TextSimilarityForm(AnswerForm):
     kind = "text_similarity"
     question = "Free text, scored by how close its wording is to the reference"
     example = "A translation that should read much like the reference."
-    group = "words"
+    heading = "words"
 
     evaluation_metric = ChoiceField(
         label="Likeness is measured by",
