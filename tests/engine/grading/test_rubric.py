@@ -153,7 +153,7 @@ def test_a_rubric_inside_a_rubric():
             "criteria[0].applies_if.value",
             "Unknown variable",
         ),
-        (rubric(criterion("", "a")), "criteria[0].name", "at least 1 character"),
+        (rubric(criterion("", "a")), "criteria[0].name", "is empty"),
     ],
 )
 def test_author_mistakes(spec, path, says):
