@@ -14,6 +14,7 @@ from rftstudio.engine.errors import SpecError, SystemFault
 from rftstudio.engine.job import read_job
 from rftstudio.graders.actions import create_grader
 from rftstudio.graders.judges import actions, embedded
+from rftstudio.runs import lent
 from rftstudio.runs.lent import NotYet, lend
 from tests.factories import make_run, make_taskset
 from tests.graders.test_judges import SCORE
@@ -110,7 +111,8 @@ def test_another_program_on_its_port_is_made_way_for(model, data):
 
 
 @pytest.mark.training
-def test_a_training_finds_it_where_its_job_says(model, data, workspace, bob, as_bob):
+def test_a_training_finds_it_where_its_job_says(model, data, workspace, bob, as_bob, monkeypatch):
+    monkeypatch.setattr(lent, "A_MOMENT", 0.05)
     actions.add_embedded(workspace=workspace, by=None)
     taskset = make_taskset(workspace=workspace, by=bob, published=True)
     spec = {**SCORE, "model": actions.EMBEDDED_NAME}
@@ -127,5 +129,6 @@ def test_a_training_finds_it_where_its_job_says(model, data, workspace, bob, as_
     page = as_bob.post(reverse("graders:live", args=[grader.pk]), {"answer": "billing", "op": "judge"}).content.decode()
     assert "Weak judge, for trying out only." in page
     shutil.rmtree(data / "judge")
+    embedded.ensure_running(wait=250)
     with pytest.raises(SpecError, match="has moved"):
         lend(run)

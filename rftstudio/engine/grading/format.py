@@ -151,7 +151,7 @@ def _length(unit: str, count: Callable[[str], int], least: int | None, most: int
     def check(text: str, sample: Sample) -> tuple[bool, str]:
         n = count(text)
         ok = (least is None or n >= least) and (most is None or n <= most)
-        return ok, f"Has {n} {unit}, {wanted} {'were' if ok else 'are'} asked for."
+        return ok, f"Has {n} {unit if n != 1 else unit[:-1]}, {wanted} {'were' if ok else 'are'} asked for."
 
     return check
 
