@@ -38,6 +38,7 @@ class WholeProject:
             "tasksets:item_preview",
             "tasksets:item_new_preview",
             "graders:live",
+            "graders:stored",
             "graders:trial",
             "runs:outlook",
         }

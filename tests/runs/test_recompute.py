@@ -3,6 +3,7 @@
 import pytest
 
 from rftstudio.engine.grading import KINDS, grade, parse_spec, recompute
+from rftstudio.engine.grading.tools import Tools, using
 from rftstudio.engine.types import Grade, Item, Message, Sample
 from rftstudio.runs.models import Rollout
 from rftstudio.runs.replay import follows
@@ -40,6 +41,7 @@ SHOWN = {
     if not spec.waits and (PAGES / f"{kind}.md").exists()
 }
 PLAIN_FREE = {kind: spec for kind, spec in PLAIN.items() if not KINDS[kind].waits}
+LISTS = Tools(lists={"diagnoses@2": {"drug": ["medicine"]}})
 SPECS = {**SHOWN, **PLAIN_FREE, "deep": DEEP}
 
 
@@ -49,10 +51,11 @@ def test_a_stored_reward_is_recomputed_from_its_leaves(name, workspace, bob):
     run = make_run(workspace=workspace, by=bob)
     rows = []
     for reference in REFERENCES:
-        fields = {"reference_answer": reference, "risk": "low", "synonyms": {"CFTR": ["ABCC7"]}}
+        fields = {"reference_answer": reference, "risk": "low", "synonyms": {"CFTR": ["ABCC7"]}, "findings": ["drug"]}
         item = Item("one", (Message("user", "?"),), fields)
         for text in ANSWERS:
-            found = grade(spec, item, Sample.from_text(text))
+            with using(LISTS):
+                found = grade(spec, item, Sample.from_text(text))
             rows.append({"seq": len(rows), "step": 1, "phase": "train", "group": 0, "index": len(rows)})
             rows[-1] |= {"item_id": "one", "text": text, "reward": found.score, "grade": found.to_json()}
     run.ingest("rollouts", rows)

@@ -92,7 +92,7 @@ def test_orders_inside_the_answer_stay_inside(serve):
     ("changes", "path", "words"),
     [
         ({"instruction": " "}, "instruction", "asked nothing"),
-        ({"model": ""}, "model", "at least 1 character"),
+        ({"model": ""}, "model", "empty"),
         ({"choices": ["yes"]}, "choices", "too few"),
         ({"choices": ["no", "no"]}, "choices[1]", "twice"),
         ({"choices": ["no", ""]}, "choices[1]", "empty"),

@@ -105,7 +105,7 @@ def test_steps_may_be_missing_where_no_schema_asked_for_them(serve):
 @pytest.mark.parametrize(
     ("changes", "path", "words"),
     [
-        ({"model": ""}, "model", "at least 1 character"),
+        ({"model": ""}, "model", "empty"),
         ({"input": []}, "input", "empty"),
         ({"input": "grade it"}, "input", "list"),
         ({"input": [{"role": "user", "content": "no answer shown"}]}, "input", "not shown the answer"),
