@@ -7,6 +7,7 @@ from rftstudio.graders.forms.kind import KindForm
 class EndpointForm(KindForm):
     kind = "endpoint"
     question = "A service of our own gives the score"
+    example = "Your chemistry server checks the molecule."
 
     url = SpecField(label="Address", big=True, help_text="Such as https://grader.example.org/score. It is sent JSON.")
     secret = SpecField(

@@ -10,6 +10,7 @@ _OTHER_COUNTS = ("min_sentences", "max_sentences", "min_characters", "max_charac
 class FormatForm(InputForm):
     kind = "format"
     question = "The form of the answer: length, language, no preamble, a proper end"
+    example = "Under 120 words, in English, without “Sure, here is …”."
 
     min_words = WholeNumberField(label="At least so many words")
     max_words = WholeNumberField(label="At most so many words")

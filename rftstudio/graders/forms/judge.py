@@ -8,6 +8,7 @@ from rftstudio.graders.forms.kind import AnswerForm
 class JudgeForm(AnswerForm):
     kind = "judge"
     question = "Another model answers one question, from worst to best"
+    example = "“Would a worried parent understand it?” no, partly, yes."
 
     model = judge_field()
     instruction = TextField(

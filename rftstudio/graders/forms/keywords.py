@@ -16,6 +16,7 @@ def _phrases(**options: Any) -> LinesField:
 class KeywordsForm(InputForm):
     kind = "keywords"
     question = "The answer must mention some things and must not mention others"
+    example = "“Call 999” is said, “wait and see” is not."
 
     required = _phrases(label="Must mention", help_text="A word or phrase a line. Each counts the same.")
     forbidden = _phrases(label="Must not mention", help_text="A word or phrase a line. Each mention costs.")

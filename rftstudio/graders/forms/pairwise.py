@@ -8,6 +8,7 @@ from rftstudio.graders.forms.kind import AnswerForm
 class PairwiseForm(AnswerForm):
     kind = "pairwise"
     question = "Another model says whether it is better or worse than the reference answer"
+    example = "Your own letter beside the model’s, asked in both orders."
 
     model = judge_field()
     instruction = TextField(

@@ -27,6 +27,7 @@ class SourceField(TextField):
 class PythonForm(KindForm):
     kind = "python"
     question = "Something else: a Python function decides"
+    example = "Read two dates and count the days between them."
 
     source = SourceField(
         label="The function",

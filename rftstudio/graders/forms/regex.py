@@ -9,6 +9,7 @@ from rftstudio.graders.forms.kind import AnswerForm
 class RegexForm(AnswerForm):
     kind = "regex"
     question = "The answer must, or must not, fit a pattern"
+    example = "A lab code such as K-1234, whatever stands around it."
 
     pattern = TextField(
         label="Pattern",

@@ -7,6 +7,7 @@ from rftstudio.graders.forms.judged import JudgedForm
 class ScoreModelForm(JudgedForm):
     kind = "score_model"
     question = "Another model reads the answer and gives a number"
+    example = "How polite is this letter, from 0 to 10?"
 
     range = NumbersField(
         label="Lowest and highest score",
