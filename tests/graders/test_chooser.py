@@ -24,7 +24,7 @@ def test_every_kind_is_there_once_with_a_question_and_an_example(taskset):
     for _, options in found:
         for choice in options:
             assert choice.question
-            assert choice.example.endswith(".")
+            assert choice.example.endswith((".", "?"))
             assert choice.usual == (choice.kind == "exact_choice")
 
 
