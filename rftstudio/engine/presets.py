@@ -107,11 +107,12 @@ PRESETS: dict[str, Preset] = {
             "Quick look",
             "A few minutes: enough to see whether the reward moves.",
             {
-                "steps": 70,
+                "steps": 80,
                 "batch_size": 72,
                 "group_size": 12,
                 "learning_rate": 3e-4,
                 "max_completion_length": 32,
+                "eval_samples": 4,
                 "lora_rank": 8,
                 "lora_alpha": 16,
                 "schedule": "linear",

@@ -22,8 +22,11 @@ from rftstudio.graders.named import named_judges  # noqa: E402
 from rftstudio.tasksets.actions import add_items, create_taskset  # noqa: E402
 from tests.graders.specs import PLAIN  # noqa: E402
 
-FIELDS = ("message", "risk", "synonyms")
-ROWS = (("Crushing pain in my chest.", "high", "urgent"), ("A new receipt, please.", "low", "not urgent"))
+FIELDS = ("message", "risk", "synonyms", "findings")
+ROWS = (
+    ("Crushing pain in my chest.", "high", "urgent", "chest pain"),
+    ("A new receipt, please.", "low", "not urgent", "none"),
+)
 
 
 def furnish() -> dict[str, str]:

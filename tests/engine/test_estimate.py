@@ -46,7 +46,8 @@ def test_training_counts_distinct_tokens_and_passes() -> None:
 
 def test_a_run_is_its_steps_and_its_evaluations() -> None:
     told = estimate_training(TIMING, WORK, QUICK)
-    assert told.evaluation_s == pytest.approx(sampling_seconds(TIMING, WORK, prompts=24, samples=1, longest=16))
+    asked = sampling_seconds(TIMING, WORK, prompts=24, samples=QUICK.eval_samples, longest=16)
+    assert told.evaluation_s == pytest.approx(asked)
     evaluations = 1 + 4  # before the first step, after 6, 12, 18, and after the last
     assert told.total_s == pytest.approx(IMPORT_S + 1.0 + 20 * told.step_s + evaluations * told.evaluation_s + 4 * 0.3)
     assert told.first_point_s < told.total_s

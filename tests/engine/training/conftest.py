@@ -26,6 +26,7 @@ SMALL = {
     "max_completion_length": 5,
     "eval_interval": 2,
     "eval_items": 3,
+    "eval_samples": 1,
     "learning_rate": 1e-2,
 }
 MakeJob = Callable[..., Path]
