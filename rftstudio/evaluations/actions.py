@@ -138,7 +138,7 @@ def _tuned_adapter(run: Run) -> Adapter:
 
 
 def _toolbox(run: Run) -> Toolbox:
-    """The grader's judges and word lists. Raises `SpecError` where the workspace does not have them any more."""
+    """The grader's judges, secrets and word lists. Raises `SpecError` where the workspace lost one of them."""
     spec = run.grader_version.spec
     if missing := missing_tools(run.workspace, spec):
         raise SpecError(f"The grader cannot be used any more: {missing[0].message}", fix=missing[0].fix)
@@ -160,4 +160,5 @@ def _job(comparison: Comparison, tuned: Adapter, toolbox: Toolbox) -> Job:
         labels={"taskset": str(version), "grader": str(run.grader_version), "run": str(run)},
         lists=list_files(toolbox.lists),
         judges=toolbox.endpoints(),
+        secrets=toolbox.secrets(),
     )

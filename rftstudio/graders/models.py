@@ -1,6 +1,6 @@
 """Graders of a task set: a draft spec, and published versions that never change.
 
-And what the graders of a workspace may call upon: judges, and lists of words with their other names.
+And what the graders of a workspace may call upon: judges, secrets, and lists of words with their other names.
 """
 
 import re
@@ -131,6 +131,31 @@ class JudgeEndpoint(models.Model):
     @property
     def has_key(self) -> bool:
         return bool(self.key_token)
+
+
+class Secret(models.Model):
+    """What a web address asks for before it marks answers. `endpoint` graders name it by `name`.
+
+    token: the secret, encrypted (`lib/secrets.py`). origin: the one server that may be sent it, such as
+    https://example.org, so that whoever writes graders cannot have it sent to a server of their own.
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="secrets")
+    name = models.CharField(max_length=80)
+    origin = models.CharField(max_length=300)
+    token = models.TextField(editable=False)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    workspace_path: ClassVar[str] = "workspace"
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["workspace", "name"], name="secret_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class WordListQuerySet(models.QuerySet["WordList"]):

@@ -1,4 +1,4 @@
-"""What a grader names outside itself: judges, by `model`, and word lists, by `synonyms_list`.
+"""What a grader names outside itself: judges, by `model`, word lists, by `synonyms_list`, and secrets.
 
 Works on the JSON form, so that drafts and stored versions are looked at alike, whatever kinds they hold.
 """
@@ -10,6 +10,7 @@ from rftstudio.engine.grading.path import format_path
 
 JUDGE = "model"
 LIST = "synonyms_list"
+SECRET = "secret"
 _NOT_OURS = ("json_schema", "sampling_params", "input", "synonyms")  # an author's own content, whatever its keys are
 
 Step = tuple[str | int, ...]
@@ -23,6 +24,16 @@ def named_judges(spec: Any) -> list[tuple[str, str]]:
 def named_lists(spec: Any) -> list[tuple[str, str]]:
     """(path of the field, the list as it is named: `genes` or `genes@3`), in the order of the spec."""
     return [(format_path(path), name) for path, name in _walk(spec, LIST)]
+
+
+def named_secrets(spec: Any) -> list[tuple[str, str, str]]:
+    """(path of the field, the secret's name, the address that is sent it), in the order of the spec."""
+    found = []
+    for path, node in _nodes(spec):
+        name, url = node.get(SECRET), node.get("url")
+        if node.get("type") == "endpoint" and isinstance(name, str) and name.strip():
+            found.append((format_path((*path, SECRET)), name.strip(), url if isinstance(url, str) else ""))
+    return found
 
 
 def with_lists(spec: Any, change: Callable[[str], str]) -> Any:
@@ -42,17 +53,23 @@ def with_lists(spec: Any, change: Callable[[str], str]) -> Any:
     return changed
 
 
-def _walk(value: Any, wanted: str, path: Step = ()) -> Iterator[tuple[Step, str]]:
+def _walk(spec: Any, wanted: str) -> Iterator[tuple[Step, str]]:
+    for path, node in _nodes(spec):
+        name = node.get(wanted)
+        if isinstance(name, str) and name.strip():
+            yield (*path, wanted), name.strip()
+
+
+def _nodes(value: Any, path: Step = ()) -> Iterator[tuple[Step, Mapping[str, Any]]]:
+    """Every object of a spec, outer ones first."""
     if isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _walk(inner, wanted, (*path, index))
+            yield from _nodes(inner, (*path, index))
     elif isinstance(value, Mapping):
+        yield path, value
         for key, inner in value.items():
-            if key == wanted and isinstance(inner, str):
-                if inner.strip():
-                    yield (*path, key), inner.strip()
-            elif key == "graders" and isinstance(inner, Mapping):
+            if key == "graders" and isinstance(inner, Mapping):
                 for name, part in inner.items():  # their names may be any of ours
-                    yield from _walk(part, wanted, (*path, key, name))
+                    yield from _nodes(part, (*path, key, name))
             elif key not in _NOT_OURS:
-                yield from _walk(inner, wanted, (*path, key))
+                yield from _nodes(inner, (*path, key))

@@ -14,6 +14,7 @@ from rftstudio.engine.grading.sandbox.pool import patience
 from rftstudio.engine.types import Item
 from rftstudio.graders.checking import FULL, Marked, reference_sample, spread
 from rftstudio.graders.toolbox import Toolbox
+from rftstudio.graders.waiting import waits
 from rftstudio.tasksets.definition import canonical, definition_of
 from rftstudio.tasksets.models import TaskItem, TaskSet
 from rftstudio.tasksets.rows import draft_item
@@ -107,15 +108,17 @@ class Trial:
 
 
 def try_on_items(taskset: TaskSet, spec: Spec, *, judges: bool = False) -> Trial:
-    """Grade up to 200 items, right and wrong answers, for a few seconds at most; a few only where a judge is asked.
+    """Grade up to 200 items, right and wrong answers, for a few seconds at most; few where others are asked.
 
-    judges: they may be asked. Raises `SpecError` where they may not, and the grader needs one.
+    judges: they, and servers, may be asked. Raises `SpecError` where they may not, and the grader needs one.
     """
     toolbox = Toolbox.of(taskset.workspace, spec)
-    if toolbox.judges and not judges:
-        raise SpecError("This grader asks a judge, which costs money.", fix="Ask an author of the workspace to try it.")
+    asks = bool(toolbox.judges) or waits(spec)
+    if asks and not judges:
+        whom = "a judge, which costs money" if toolbox.judges else "a server"
+        raise SpecError(f"This grader asks {whom}.", fix="Ask an author of the workspace to try it.")
     with toolbox.lent(judges=bool(toolbox.judges)):
-        if toolbox.judges:
+        if asks:
             return _try(taskset, spec, most=MAX_JUDGED, seconds=MAX_JUDGED_SECONDS)
         return _try(taskset, spec, most=MAX_ITEMS, seconds=MAX_SECONDS)
 

@@ -12,6 +12,7 @@ from rftstudio.graders.views import (
     listing,
     objection,
     scoring,
+    secrets,
     versions,
     word_lists,
 )
@@ -41,6 +42,10 @@ urlpatterns = [
     path("judges/<int:pk>/", judges.change, name="judge_change"),
     path("judges/<int:pk>/archive/", judges.archive, name="judge_archive"),
     path("judges/<int:pk>/ask/", judges.ask, name="judge_ask"),
+    path("w/<slug:slug>/secrets/", secrets.list_page, name="secrets"),
+    path("w/<slug:slug>/secrets/new/", secrets.create, name="secret_create"),
+    path("secrets/<int:pk>/", secrets.replace, name="secret_replace"),
+    path("secrets/<int:pk>/remove/", secrets.remove, name="secret_remove"),
     path("w/<slug:slug>/word-lists/", word_lists.list_page, name="lists"),
     path("w/<slug:slug>/word-lists/new/", word_lists.create, name="list_create"),
     path("word-lists/<int:pk>/", word_lists.detail, name="list_detail"),

@@ -1,4 +1,4 @@
-"""Which graders of a workspace use a judge or a word list: their drafts, and the versions that were published."""
+"""Which graders of a workspace use a judge, a word list or a secret: drafts, and versions that were published."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 from rftstudio.accounts.models import Workspace
 from rftstudio.graders.models import Grader
-from rftstudio.graders.named import named_judges, named_lists
+from rftstudio.graders.named import named_judges, named_lists, named_secrets
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,9 @@ class Uses:
 
     def of_list(self, slug: str) -> list[Use]:
         return self._of(lambda spec: any(found.partition("@")[0] == slug for _, found in named_lists(spec)))
+
+    def of_secret(self, name: str) -> list[Use]:
+        return self._of(lambda spec: any(found == name for _, found, _ in named_secrets(spec)))
 
     def _of(self, names_it: Callable[[Any], bool]) -> list[Use]:
         found = []

@@ -66,6 +66,7 @@ def launch_run(
         labels={"taskset": str(taskset_version), "grader": str(grader_version)},
         lists=list_files(toolbox.lists),
         judges=toolbox.endpoints(),
+        secrets=toolbox.secrets(),
     )
     with transaction.atomic():
         run = Run.objects.create(

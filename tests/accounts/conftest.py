@@ -19,6 +19,7 @@ from rftstudio.graders.judges.actions import create_judge
 from rftstudio.graders.keeping import item_of, keep_answer
 from rftstudio.graders.lists.actions import receive_list, save_upload
 from rftstudio.graders.models import WordListUpload
+from rftstudio.graders.secrets.actions import add_secret
 from rftstudio.registry.models import TunedModel
 from rftstudio.runs.models import Checkpoint, Replay, Run
 from rftstudio.tasksets.models import ItemImport
@@ -40,6 +41,7 @@ class WholeProject:
             "graders:live",
             "graders:stored",
             "graders:trial",
+            "graders:stored",
             "runs:outlook",
         }
     )
@@ -68,6 +70,9 @@ class WholeProject:
             "membership": self.workspace.memberships.get(role=Role.OWNER),
             "judge": create_judge(
                 workspace=self.workspace, by=None, name="main", base_url="https://judge.example.org/v1", model="m"
+            ),
+            "secret": add_secret(
+                workspace=self.workspace, by=None, name="OURS", origin="https://ours.example.org", value="s3cret-s3cret"
             ),
             "word_list": save_upload(upload=self._upload("Genes"), by=None).word_list,
             "list_upload": self._upload("Drugs"),
@@ -100,6 +105,7 @@ class WholeProject:
             "comparisons": "comparison",
             "graders": "grader",
             "judges": "judge",
+            "secrets": "secret",
             "word-lists": "word_list",
             "list-uploads": "list_upload",
             "models": "tuned_model",

@@ -63,15 +63,17 @@ class Endpoint(Spec):
 
     def evaluate(self, item: Item, sample: Sample) -> Verdict:
         headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "rftstudio"}
+        held = ""
         if self.secret:
             held = tools().secrets.get(self.secret)
             if not held:
                 raise NoScore("other_error", f"There is no secret called “{self.secret}” here.")
             headers["Authorization"] = f"Bearer {held}"
         body = json.dumps({"item": item.to_json(), "sample": _sample(sample)}).encode()
-        return _read(self._post(body, headers))
+        reply = self._post(body, headers, held)
+        return _read(reply, held)
 
-    def _post(self, body: bytes, headers: dict[str, str]) -> "Reply":
+    def _post(self, body: bytes, headers: dict[str, str], held: str) -> "Reply":
         from rftstudio.engine.grading.outgoing import BadReply, Refused, Unanswered, read_url
 
         outgoing, places = _line(read_url(self.url).origin)
@@ -89,7 +91,7 @@ class Endpoint(Spec):
                     raise NoScore("other_error", str(failure)) from None
                 if reply.status == 200:
                     return reply
-                problem = f"The service answered {reply.status}: {_excerpt(reply.body)}."
+                problem = f"The service answered {reply.status}: {_excerpt(reply.body, held)}."
                 if reply.status not in _AGAIN and reply.status < 500:
                     raise NoScore("other_error", problem)
         raise NoScore("unresponsive_reward_error", f"{problem} Tried {TRIES} times.")
@@ -112,19 +114,26 @@ def _sample(sample: Sample) -> dict[str, Any]:
     }
 
 
-def _read(reply: "Reply") -> Verdict:
+def _read(reply: "Reply", held: str) -> Verdict:
     try:
         row = json.loads(reply.body)
     except (ValueError, RecursionError):
         row = None
     if not isinstance(row, dict) or "score" not in row:
-        message = f'The service should answer {{"score": …, "reason": …}} and says {_excerpt(reply.body)}.'
+        message = f'The service should answer {{"score": …, "reason": …}} and says {_excerpt(reply.body, held)}.'
         raise NoScore("other_error", message)
     score, reason = row["score"], row.get("reason")
     if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
-        raise NoScore("other_error", f"The service's score is {quote(str(score), 40)}, not a number from 0 to 1.")
-    return Verdict(float(score), str(reason)[:2000] if reason else "The service gave no reason.")
+        raise NoScore(
+            "other_error", f"The service's score is {quote(_hidden(str(score), held), 40)}, not a number from 0 to 1."
+        )
+    return Verdict(float(score), _hidden(str(reason), held)[:2000] if reason else "The service gave no reason.")
 
 
-def _excerpt(body: bytes) -> str:
-    return quote(body[:2000].decode("utf-8", "replace"), 120)
+def _excerpt(body: bytes, held: str) -> str:
+    return quote(_hidden(body.decode("utf-8", "replace"), held)[:2000], 120)
+
+
+def _hidden(text: str, held: str) -> str:
+    """What a service says, without the secret it was sent: some repeat it where they complain of it."""
+    return text.replace(held, "(secret)") if held else text

@@ -1,9 +1,11 @@
 """`manage.py renew_secrets`: encrypt every stored secret under the first SECRETS_KEY, so that older ones can go."""
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
 from rftstudio.engine.errors import SystemFault
 from rftstudio.graders.judges.actions import renew_keys
+from rftstudio.graders.secrets.actions import renew_secrets
 
 
 class Command(BaseCommand):
@@ -11,7 +13,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: object) -> None:
         try:
-            count = renew_keys()
+            with transaction.atomic():
+                count = renew_keys() + renew_secrets()
         except SystemFault as fault:
             raise CommandError(str(fault)) from None
         self.stdout.write(f"{count} stored secret{'' if count == 1 else 's'} renewed. Older keys can go now.")
