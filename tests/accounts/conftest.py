@@ -41,7 +41,6 @@ class WholeProject:
             "graders:live",
             "graders:stored",
             "graders:trial",
-            "graders:stored",
             "runs:outlook",
         }
     )

@@ -96,7 +96,7 @@ class Studio:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                 )
-        wait_for(lambda: answers(self.place.probe), "the web server answers", seconds=30)
+        wait_for(lambda: answers(self.place.probe), "the web server answers", seconds=120)
 
     def kill(self, *names: str) -> None:
         """SIGKILL to the processes named, or to all, with everything in their groups."""
