@@ -67,6 +67,7 @@ def judge_metrics() -> dict[str, Any]:
     return {
         "judges": {
             **judges.take().to_json(),
+            "total_calls": total.calls,
             "total_tokens": total.tokens,
             "total_cost": round(total.cost, 6),
         }

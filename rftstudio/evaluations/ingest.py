@@ -33,14 +33,14 @@ def _answer(comparison: Comparison, row: dict[str, Any]) -> Answer:
 
 
 def _take_events(comparison: Comparison, rows: list[dict[str, Any]]) -> None:
-    """Progress, the first event (versions, host, model) and the warnings; the latest of each wins."""
+    """Progress and what judges cost, the first event (versions, host, model), warnings; the latest of each wins."""
     result: dict[str, Any] = dict(comparison.result)
     warnings: list[dict[str, Any]] = list(result.get("warnings", []))
     seen = {warning["seq"] for warning in warnings}
     progress = comparison.progress
     for row in rows:
         if row["type"] == "progress":
-            progress = {"done": row["data"]["done"], "total": row["data"]["total"]}
+            progress = {name: row["data"][name] for name in ("done", "total", "judges") if name in row["data"]}
         elif row["type"] == "started":
             result["started"] = row["data"]
         elif row["type"] == "message" and row["level"] in ("warn", "error") and row["seq"] not in seen:

@@ -25,6 +25,7 @@ from rftstudio.graders.views.objection import objection, send_to_calibration
 from rftstudio.runs import queue
 from rftstudio.runs.actions import cancel_job
 from rftstudio.runs.jobs import OPEN_STATUSES, Status
+from rftstudio.runs.judged import paid
 from rftstudio.runs.models import Run
 from rftstudio.tasksets.models import TaskSet
 
@@ -66,6 +67,7 @@ def detail(request: Request, pk: int) -> HttpResponse:
         "spine_step": "comparison",
         "may_edit": may(request, comparison.workspace, Action.EDIT),
         "may_review": may(request, comparison.workspace, Action.REVIEW),
+        "paid": paid(comparison.result.get("judges") or comparison.progress.get("judges"), comparison.settings),
     }
     if not comparison.summary:
         return _unfinished(request, comparison, context)

@@ -1,6 +1,9 @@
-"""What a training will ask of judges: which ones, about how many answers. For the launch page; it asks nothing."""
+"""What a job asks of judges: for the launch page how many answers, for its own page what they cost so far.
 
-from collections.abc import Mapping
+Nothing here asks a judge: the first is reckoned from the settings, the second is what the engine reported.
+"""
+
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +26,44 @@ class Asked:
     judges: tuple[str, ...]
     answers: int | None
     weak: bool
+
+
+@dataclass(frozen=True)
+class Paid:
+    """What judges cost so far. cost: money, None where no call had a price. left: of the budget, None without one."""
+
+    calls: int
+    tokens: int
+    cost: float | None
+    tokens_left: int | None
+    cost_left: float | None
+
+
+def paid_of_points(points: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> Paid | None:
+    """As the newest "metrics" event that speaks of judges has it. None where none does."""
+    for point in reversed(points):
+        if "judges" in point:
+            return paid(point["judges"], settings)
+    return None
+
+
+def paid(reported: Mapping[str, Any] | None, settings: Mapping[str, Any]) -> Paid | None:
+    """reported: the "judges" of an event (`total_…`) or of a result. None where no judge was asked."""
+    if not reported:
+        return None
+    calls, tokens, cost = (
+        reported.get(f"total_{name}", reported.get(name) or 0) for name in ("calls", "tokens", "cost")
+    )
+    if not (calls or tokens):
+        return None
+    most_tokens, most_cost = settings.get("judge_tokens") or 0, settings.get("judge_cost") or 0.0
+    return Paid(
+        calls=int(calls),
+        tokens=int(tokens),
+        cost=float(cost) or None,
+        tokens_left=max(0, int(most_tokens) - int(tokens)) if most_tokens else None,
+        cost_left=max(0.0, float(most_cost) - float(cost)) if most_cost else None,
+    )
 
 
 def asked_by(grader: Grader | None, *, preset: str, settings: Mapping[str, Any]) -> Asked | None:

@@ -187,3 +187,20 @@ def test_polling_ends_with_a_new_page(as_alice, comparison):
 def test_a_finished_one_sends_a_late_poll_to_the_whole_page(as_alice, comparison):
     headers = {"HX-Request": "true", "HX-Target": "live"}
     assert as_alice.get(address(comparison), headers=headers)["HX-Refresh"] == "true"
+
+
+def test_what_judges_cost(as_alice, comparison):
+    assert "Judges" not in as_alice.get(address(comparison)).content.decode().partition("Who answered")[2]
+    spent = {"calls": 16, "cached": 0, "failed": 0, "tokens": 1_920, "cost": 0.5}
+    Comparison.objects.filter(pk=comparison.pk).update(result={**comparison.result, "judges": spent})
+    assert "Judges: 16 calls, 1,920 tokens, 0.5 in money." in as_alice.get(address(comparison)).content.decode()
+
+
+def test_what_judges_cost_so_far(as_alice, comparison):
+    waiting = create_comparison(run=comparison.run, settings={"judge_tokens": 1_000})
+    Comparison.objects.filter(pk=waiting.pk).update(status=Status.RUNNING)
+    judges = {"calls": 4, "tokens": 480, "cost": 0.0, "total_calls": 4, "total_tokens": 480, "total_cost": 0.0}
+    data = {"done": 4, "total": 16, "judges": judges}
+    waiting.ingest("events", [{"seq": 1, "type": "progress", "level": "info", "message": "", "data": data}])
+    page = as_alice.get(address(waiting)).content.decode()
+    assert "Judges so far: 4 calls, 480 tokens. Left of the budget: 520 tokens." in page

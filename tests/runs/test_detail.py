@@ -5,7 +5,7 @@ import pytest
 from rftstudio.engine.presets import resolve
 from rftstudio.runs.jobs import Status
 from rftstudio.runs.models import Run
-from tests.runs.made import run_at
+from tests.runs.made import event, metrics, run_at
 
 pytestmark = pytest.mark.django_db
 PAGES = ["", "status/", "points/", "rollouts/"]
@@ -151,3 +151,33 @@ def test_a_hostile_answer_stays_text(run, as_bob):
     text = as_bob.get(f"/runs/{run.pk}/rollouts/?step=7").text
     assert "<script>alert(1)" not in text
     assert "&lt;script&gt;alert(1)" in text
+
+
+@pytest.mark.parametrize(
+    ("settings", "left"),
+    [
+        ({}, ""),
+        ({"judge_tokens": 50_000}, "Left of the budget: 37,660 tokens."),
+        ({"judge_cost": 2.0}, "Left of the budget: 1.75 in money."),
+        ({"judge_tokens": 12_000, "judge_cost": 0.2}, "Left of the budget: 0 tokens and 0 in money."),
+    ],
+)
+def test_what_judges_cost_so_far(run, as_bob, settings, left):
+    url = f"/runs/{run.pk}/status/"
+    assert "Judges so far" not in as_bob.get(url).text
+    Run.objects.filter(pk=run.pk).update(settings={**run.settings, **settings})
+    for step, calls, tokens, cost in ((8, 1, 120, 0.01), (9, 1_102, 12_340, 0.25)):
+        judges = {"calls": 1, "tokens": 120, "cost": 0.01}
+        judges |= {"total_calls": calls, "total_tokens": tokens, "total_cost": cost}
+        run.ingest("events", [event(100 + step, "metrics", metrics(step, judges=judges), "")])
+    text = as_bob.get(url).text
+    assert "Judges so far: 1,102 calls, 12,340 tokens, 0.25 in money." in text
+    assert (left in text) if left else ("Left of the budget" not in text)
+    Run.objects.filter(pk=run.pk).update(status=Status.SUCCEEDED)
+    assert "Judges: 1,102 calls" in as_bob.get(f"/runs/{run.pk}/").text
+
+
+def test_judges_without_a_price_cost_tokens_only(run, as_bob):
+    judges = {"calls": 1, "tokens": 120, "cost": 0.0, "total_calls": 1, "total_tokens": 120, "total_cost": 0.0}
+    run.ingest("events", [event(108, "metrics", metrics(8, judges=judges), "")])
+    assert "Judges so far: 1 call, 120 tokens.</p>" in as_bob.get(f"/runs/{run.pk}/").text

@@ -65,7 +65,7 @@ class Endpoint(Spec):
         headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "rftstudio"}
         held = ""
         if self.secret:
-            held = tools().secrets.get(self.secret)
+            held = tools().secrets.get(self.secret, "")
             if not held:
                 raise NoScore("other_error", f"There is no secret called “{self.secret}” here.")
             headers["Authorization"] = f"Bearer {held}"

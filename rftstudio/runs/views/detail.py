@@ -17,6 +17,7 @@ from rftstudio.engine.errors import EngineError
 from rftstudio.lib import charts
 from rftstudio.runs import actions, browse, curves, health, queue
 from rftstudio.runs.jobs import Status
+from rftstudio.runs.judged import paid_of_points
 from rftstudio.runs.models import Run
 from rftstudio.runs.progress import coarse, seconds_left
 from rftstudio.runs.settle import best_checkpoint, keep_checkpoint
@@ -171,6 +172,7 @@ def _standing(run: Run, found: list[dict[str, Any]]) -> dict[str, Any]:
         "findings": health.findings(found, total_steps=total),
         "best_checkpoint": best_checkpoint(run) if not run.is_open else None,
         "preset": presets.PRESETS.get(run.preset),
+        "paid": paid_of_points(found, run.settings),
     }
 
 
