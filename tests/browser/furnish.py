@@ -19,6 +19,7 @@ from rftstudio.graders.actions import create_grader  # noqa: E402
 from rftstudio.graders.judges.actions import add_embedded, create_judge  # noqa: E402
 from rftstudio.graders.lists.actions import receive_list, save_upload  # noqa: E402
 from rftstudio.graders.named import named_judges  # noqa: E402
+from rftstudio.graders.secrets.actions import add_secret  # noqa: E402
 from rftstudio.tasksets.actions import add_items, create_taskset  # noqa: E402
 from tests.graders.specs import PLAIN  # noqa: E402
 
@@ -47,6 +48,7 @@ def furnish() -> dict[str, str]:
         address = "https://judge.example.org/v1"
         create_judge(workspace=workspace, by=owner, name=name, base_url=address, model="m", key="sk-of-nobody")
     add_embedded(workspace=workspace, by=owner)
+    add_secret(workspace=workspace, by=owner, name="OURS", origin="https://grader.example.org", value="of nobody")
     diagnoses = None
     for code in ("I21.9", "I21"):
         chunks = [f"label,other names\nmyocardial infarction,MI|{code}\nmigraine,MI\n,lonely\n".encode()]

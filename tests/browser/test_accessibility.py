@@ -29,13 +29,14 @@ NOT_PAGES = {
 DIALOGS = {"graders:builder"}
 PAGES = {
     "accounts:people", "accounts:profile", "evaluations:compare", "evaluations:detail", "evaluations:list",
-    "graders:builder", "graders:create", "graders:export", "graders:import", "graders:judge_change",
-    "graders:judge_create", "graders:judges", "graders:list", "graders:list_create", "graders:list_detail",
-    "graders:list_new_version", "graders:list_upload", "graders:lists", "graders:version", "graders:versions",
-    "home:manual", "home:manual_page", "home:workspace", "registry:models", "registry:tuned", "runs:detail",
+    "graders:builder", "graders:calibrate", "graders:cases", "graders:check", "graders:create", "graders:export",
+    "graders:import", "graders:judge_change", "graders:judge_create", "graders:judges", "graders:list",
+    "graders:list_create", "graders:list_detail", "graders:list_new_version", "graders:list_upload", "graders:lists",
+    "graders:secret_create", "graders:secrets", "graders:version", "graders:versions", "home:manual",
+    "home:manual_page", "home:status", "home:workspace", "registry:models", "registry:tuned", "runs:detail",
     "runs:launch", "runs:list", "tasksets:detail", "tasksets:edit", "tasksets:import", "tasksets:import_page",
-    "tasksets:item", "tasksets:item_new",
-    "tasksets:list", "tasksets:new", "tasksets:publish", "tasksets:version", "tasksets:versions",
+    "tasksets:item", "tasksets:item_new", "tasksets:list", "tasksets:new", "tasksets:publish", "tasksets:version",
+    "tasksets:versions",
 }  # fmt: skip
 GRAVE = ("serious", "critical")
 # Unfolds what is folded, so that it is looked at too.
