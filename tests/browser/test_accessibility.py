@@ -150,6 +150,7 @@ def grave(page: Page) -> list[str]:
     ]
 
 
+@pytest.mark.timeout(900)  # some hundred pages, each looked at twice
 def test_every_page(addresses, open_page):
     """In two runs of axe a page, both widths and both schemes are looked at."""
     views = {resolve(urlsplit(address).path).view_name for address in addresses}
