@@ -18,7 +18,7 @@ from rftstudio.engine.errors import EngineError, SystemFault
 from rftstudio.engine.presets import PRESETS
 from rftstudio.evaluations.actions import compare_once
 from rftstudio.evaluations.models import Comparison
-from rftstudio.graders.actions import publish_grader
+from rftstudio.graders.actions import publish_tested
 from rftstudio.graders.models import Grader
 from rftstudio.home.samples import open_sample
 from rftstudio.registry.actions import register_embedded
@@ -76,7 +76,7 @@ def run_loop(
     grader = Grader.objects.used_by(taskset)
     if grader is None:
         raise SystemFault(f"{taskset} has no grader in use.")
-    grader_version = publish_grader(grader=grader, by=by)
+    grader_version = publish_tested(grader=grader, by=by)
     counts = ", ".join(f"{number} {split}" for split, number in version.counts.items())
     say(f"published {version} ({counts}) and {grader_version}")
     run = launch_run(
