@@ -21,8 +21,6 @@ from rftstudio.graders.toolbox import Toolbox
 from rftstudio.lib.errand import Superseded
 from rftstudio.tasksets.models import TaskSet
 
-JUDGED = frozenset({"judge", "score_model", "label_model", "pairwise"})
-ASKING = JUDGED | {"endpoint"}  # kinds whose every answer is a call to somebody else
 BATCH = 32
 WORKER_SECONDS = 480.0  # a worker's task is ended at ten minutes
 PAGE_SECONDS = 4.0
@@ -44,7 +42,8 @@ class Subject:
 
     @property
     def asks(self) -> int:
-        return calls_of(self.spec)
+        """Calls to judges and other servers for one answer, at the most."""
+        return self.spec.calls_in_all()
 
     @property
     def stored(self) -> dict[str, Any]:
@@ -64,17 +63,6 @@ def chosen(grader: Grader, word: str) -> Subject:
     """The version that a page's address names; the draft for anything else."""
     version = grader.versions.filter(number=int(word)).first() if word.isdigit() and len(word) < 9 else None
     return draft_of(grader) if version is None else version_of(version)
-
-
-def calls_of(spec: Spec) -> int:
-    """How many calls to a judge or another server one answer takes at the most; 0 where grading is free."""
-    return sum(kind in ASKING for kind in _types(spec))
-
-
-def _types(spec: Spec) -> Iterator[str]:
-    yield spec.type
-    for _, part in spec.parts():
-        yield from _types(part)
 
 
 @dataclass(frozen=True)
@@ -107,7 +95,7 @@ def cost_of(subject: Subject, answers: int) -> Cost | None:
     calls = subject.asks * answers
     if not calls:
         return None
-    judged = any(kind in JUDGED for kind in _types(subject.spec))
+    judged = any(subject.spec.models())
     of_this = KeptGrade.objects.filter(content_hash=subject.content_hash).values_list("grade__tokens", flat=True)[:200]
     spent = [int(each) for each in of_this if each]
     each = sum(spent) / len(spent) if spent else TOKENS_A_CALL * subject.asks

@@ -10,7 +10,6 @@ from rftstudio.engine.grading import Spec, grade_many
 from rftstudio.engine.types import Grade, Item, Sample
 from rftstudio.graders.stored_answers import StoredAnswer, stored_answers
 from rftstudio.graders.toolbox import Toolbox
-from rftstudio.graders.waiting import waits
 from rftstudio.lib import charts
 from rftstudio.tasksets.definition import definition_of
 from rftstudio.tasksets.models import TaskItem, TaskSet
@@ -103,7 +102,7 @@ def try_on_stored(taskset: TaskSet, spec: Spec, *, limit: int = MAX_ANSWERS, jud
     judges: they, and servers, may be asked. Raises `SpecError` where they may not and the grader needs one.
     """
     toolbox = Toolbox.of(taskset.workspace, spec)
-    if not judges and (toolbox.judges or waits(spec)):
+    if not judges and spec.calls_in_all():
         raise SpecError("This grader asks a judge or a server, which costs money.", fix="Ask an author to try it.")
     with toolbox.lent(judges=bool(toolbox.judges)):
         return _try(taskset, spec, limit)
@@ -112,7 +111,7 @@ def try_on_stored(taskset: TaskSet, spec: Spec, *, limit: int = MAX_ANSWERS, jud
 def _try(taskset: TaskSet, spec: Spec, limit: int) -> StoredTrial:
     started = monotonic()
     pairs = _pairs(taskset, stored_answers(taskset, limit))
-    at_once = 10 if waits(spec) else 5
+    at_once = 10 if spec.calls_in_all() else 5
     trial = StoredTrial()
     for start in range(0, len(pairs), at_once):
         if monotonic() - started > MAX_SECONDS:

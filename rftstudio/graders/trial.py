@@ -14,7 +14,6 @@ from rftstudio.engine.grading.sandbox.pool import patience
 from rftstudio.engine.types import Item
 from rftstudio.graders.checking import FULL, Marked, reference_sample, spread
 from rftstudio.graders.toolbox import Toolbox
-from rftstudio.graders.waiting import waits
 from rftstudio.tasksets.definition import canonical, definition_of
 from rftstudio.tasksets.models import TaskItem, TaskSet
 from rftstudio.tasksets.rows import draft_item
@@ -113,7 +112,7 @@ def try_on_items(taskset: TaskSet, spec: Spec, *, judges: bool = False) -> Trial
     judges: they, and servers, may be asked. Raises `SpecError` where they may not, and the grader needs one.
     """
     toolbox = Toolbox.of(taskset.workspace, spec)
-    asks = bool(toolbox.judges) or waits(spec)
+    asks = spec.calls_in_all()
     if asks and not judges:
         whom = "a judge, which costs money" if toolbox.judges else "a server"
         raise SpecError(f"This grader asks {whom}.", fix="Ask an author of the workspace to try it.")

@@ -16,7 +16,6 @@ from rftstudio.engine.grading.sandbox.pool import patience
 from rftstudio.engine.types import Item, Sample
 from rftstudio.graders.stored_answers import stored_answer
 from rftstudio.graders.toolbox import Toolbox
-from rftstudio.graders.waiting import waits
 from rftstudio.graders.workbench import Workbench
 from rftstudio.tasksets.answers import shown_answer
 from rftstudio.tasksets.models import TaskItem
@@ -144,7 +143,7 @@ class Tryout:
     @property
     def asks_judge(self) -> bool:
         """Whether grading means asking a judge, or a server: what takes time and may cost money."""
-        return bool(self.bench.spec and (self._toolbox.judges or waits(self.bench.spec)))
+        return bool(self.bench.spec and self.bench.spec.calls_in_all())
 
     @property
     def fingerprint(self) -> str:

@@ -117,7 +117,7 @@ def test_out_of_time_says_how_many_were_left(taskset, grader, sampled, monkeypat
 
 
 def test_a_grader_that_waits_is_only_asked_by_a_button(taskset, grader, as_bob, as_vera, monkeypatch):
-    monkeypatch.setattr(ExactChoice, "waits", True)
+    monkeypatch.setattr(ExactChoice, "calls", 1)
     address = reverse("graders:live", args=[grader.pk])
     sent = {**texts_of(grader.spec), "answer": "emergency"}
     response = as_bob.post(address, sent)

@@ -4,6 +4,7 @@ import pytest
 from django.urls import reverse
 
 from rftstudio.engine.errors import SpecError
+from rftstudio.engine.grading.exact_choice import ExactChoice
 from rftstudio.graders.actions import publish_grader, save_draft
 from rftstudio.graders.marking import draft_of
 from rftstudio.runs import replay as replays
@@ -146,9 +147,7 @@ def test_bad_orders(run, grader, workspace, bob, as_bob):
 
 
 def test_a_grader_that_asks_somebody_is_not_asked_unasked(run, grader, bob, as_bob, monkeypatch):
-    from rftstudio.graders import marking
-
-    monkeypatch.setattr(marking, "ASKING", frozenset({"exact_choice"}))
+    monkeypatch.setattr(ExactChoice, "calls", 1)
     text = as_bob.post(page(grader), {"run": run.pk, "version": "", "cap": "10"}).content.decode()
     assert "at most 10 calls for 10 answers" in text
     assert not Replay.objects.exists()

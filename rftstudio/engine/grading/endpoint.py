@@ -34,6 +34,7 @@ class Endpoint(Spec):
     title: ClassVar[str] = "A web address of your own"
     summary: ClassVar[str] = "Your own service is sent the task and the answer, and gives the score."
     waits: ClassVar[bool] = True
+    calls: ClassVar[int] = 1
 
     type: Literal["endpoint"] = "endpoint"
     url: str = Field(

@@ -31,6 +31,7 @@ class Judge(Spec):
     title: ClassVar[str] = "A question to a judge"
     summary: ClassVar[str] = "Another model answers one question about the answer by choosing from worst to best."
     waits: ClassVar[bool] = True
+    calls: ClassVar[int] = 1
 
     type: Literal["judge"] = "judge"
     model: str = ModelField

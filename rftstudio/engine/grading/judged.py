@@ -78,6 +78,7 @@ class Judged(Spec):
     """A grader that asks a judge in its author's own words."""
 
     waits: ClassVar[bool] = True
+    calls: ClassVar[int] = 1
 
     model: str = ModelField
     input: list[JudgeMessage] = Field(

@@ -53,6 +53,7 @@ class Spec(BaseModel):
     title: ClassVar[str]  # the kind's name for a person
     summary: ClassVar[str]  # one sentence on when to use it
     waits: ClassVar[bool] = False  # on something else than this thread: a judge, another machine, a sandbox
+    calls: ClassVar[int] = 0  # to a judge or another server for one grade, at the most; each may cost money
 
     type: str
     name: str = Field(default="", max_length=200, title="Name", description="Shown with the score; free to choose.")
@@ -83,6 +84,10 @@ class Spec(BaseModel):
     def waits_somewhere(self) -> bool:
         """Whether this grader, or one inside it, waits: then it is worth grading many answers at once."""
         return self.waits or any(part.waits_somewhere() for _, part in self.parts())
+
+    def calls_in_all(self) -> int:
+        """How many calls to judges and other servers one grade takes at the most, here and below; 0: it is free."""
+        return self.calls + sum(part.calls_in_all() for _, part in self.parts())
 
     def models(self) -> Iterator[tuple[str, str]]:
         """Every judge that is asked here or below as (path of the field, name)."""

@@ -33,6 +33,7 @@ class Pairwise(Spec):
     title: ClassVar[str] = "Better or worse than the reference"
     summary: ClassVar[str] = "Another model compares the answer with your reference answer, in both orders."
     waits: ClassVar[bool] = True
+    calls: ClassVar[int] = 2
 
     type: Literal["pairwise"] = "pairwise"
     model: str = ModelField

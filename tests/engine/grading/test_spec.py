@@ -164,3 +164,17 @@ def test_a_json_field_brings_its_own_reference():
 def test_defaults_are_valid_and_refer_to_known_fields(answer_type):
     spec = parse_spec(default_for(answer_type, choices=["a", "b"]))
     assert check_variables(spec, ["reference_answer"]) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_calls_somebody_waits_and_who_names_a_judge_calls(kind):
+    spec = parse_spec(EVERY_KIND[kind])
+    assert spec.waits or not spec.calls
+    assert spec.calls or not any(spec.models())
+
+
+def test_calls_are_counted_through_the_tree():
+    asked = {"name": "a", "check": EVERY_KIND["pairwise"]}
+    whole = {"type": "rubric", "criteria": [asked, {"name": "b", "check": EVERY_KIND["endpoint"]}]}
+    assert parse_spec(whole).calls_in_all() == 3
+    assert parse_spec(EVERY_KIND["python"]).calls_in_all() == 0

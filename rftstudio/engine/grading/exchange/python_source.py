@@ -37,7 +37,7 @@ def python_source(spec: Spec) -> str:
     """The source, with `grade(sample, item)` at its end. Raises `NoTwin`."""
     kinds = list(dict.fromkeys(type(each) for each in _walk(spec)))
     for kind in kinds:
-        if waits(kind):
+        if kind.waits:
             raise NoTwin(f"`{kind.model_fields['type'].default}` asks a model or a server, which Python there cannot.")
         if kind.model_fields["type"].default == "python":
             raise NoTwin("A Python grader inside another one cannot be put into the Python of that one.")
@@ -61,11 +61,6 @@ def python_source(spec: Spec) -> str:
     if size > MAX_BYTES:
         raise NoTwin(f"Written as Python it is {size // 1024} KiB; at most {MAX_BYTES // 1024} KiB are taken.")
     return source
-
-
-def waits(kind: type[Spec]) -> bool:
-    """Whether graders of this kind ask a judge or a server."""
-    return kind.waits
 
 
 _FRAMED = {
