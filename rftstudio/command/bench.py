@@ -13,6 +13,7 @@ EVERYTHING = (
     ("a training step, shape B", ("tests.bench.training", "--shape", "B")),
     ("a training step, shape C", ("tests.bench.training", "--shape", "C")),
     ("graders", ("tests.bench.grading",)),
+    ("judges", ("tests.bench.judges",)),
 )
 
 

@@ -42,16 +42,20 @@ def grade_cases(cases: Sequence[Case]) -> list[Grade]:
     """Grade many with a grader each, in order; those that wait all at once, the others while they do."""
     waiting = [index for index, (spec, _, _) in enumerate(cases) if spec.waits_somewhere()]
     grades: dict[int, Grade] = {}
-    judges = tools().judges
-    width = min(len(waiting), MOST_THREADS, max(FEWEST_THREADS, 2 * judges.width if judges else 0))
-    if width > 1:
-        with ThreadPoolExecutor(width, thread_name_prefix="grading") as pool:
+    if len(waiting) > 1:
+        with ThreadPoolExecutor(min(len(waiting), threads()), thread_name_prefix="grading") as pool:
             futures = {index: pool.submit(copy_context().run, partial(grade_part, *cases[index])) for index in waiting}
             grades = {index: grade_part(*case) for index, case in enumerate(cases) if index not in futures}
             grades.update((index, future.result()) for index, future in futures.items())
     else:
         grades = {index: grade_part(*case) for index, case in enumerate(cases)}
     return [grades[index] for index in range(len(cases))]
+
+
+def threads() -> int:
+    """How many answers are worth grading at once where each waits for something else."""
+    judges = tools().judges
+    return min(MOST_THREADS, max(FEWEST_THREADS, 2 * judges.width if judges else 0))
 
 
 def recompute(spec: Spec, grade: Grade) -> float | None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from rftstudio.engine.grading import Spec, grade_many
+from rftstudio.engine.grading import Spec
+from rftstudio.engine.grading.ahead import GradingAhead
 from rftstudio.engine.inference.loading import Prompt
 from rftstudio.engine.inference.sampler import Completion, Sampler, seed_for
 from rftstudio.engine.types import Grade, Sample
@@ -48,29 +49,32 @@ def answer(
     """
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i].tokens))
     size = max(1, sampler.max_rows // samples)
-    for start in range(0, len(order), size):
-        batch = [prompts[i] for i in order[start : start + size]]
-        seeds = [[seed_for(seed, "answer", prompt.item.id, index) for index in range(samples)] for prompt in batch]
-        began = perf_counter()
-        completions = sampler.sample(
-            [prompt.tokens for prompt in batch], seeds, max_new_tokens=max_new_tokens, temperature=temperature
-        )
-        each = (perf_counter() - began) / (len(batch) * samples)
-        triples = [
-            (prompt, index, completion)
-            for prompt, row in zip(batch, completions, strict=True)
-            for index, completion in enumerate(row)
-        ]
-        texts = [read_text(tokenizer, completion.tokens) for _, _, completion in triples]
-        grades = grade_many(
-            spec,
-            [
-                (prompt.item, Sample.from_text(text, truncated=completion.truncated))
-                for (prompt, _, completion), text in zip(triples, texts, strict=True)
-            ],
-        )
-        for (prompt, index, completion), text, grade in zip(triples, texts, grades, strict=True):
-            yield Answer(prompt, index, text, completion, grade, each)
+    grading = GradingAhead(spec)
+    try:
+        for start in range(0, len(order), size):
+            batch = [prompts[i] for i in order[start : start + size]]
+            seeds = [[seed_for(seed, "answer", prompt.item.id, index) for index in range(samples)] for prompt in batch]
+            texts: dict[tuple[int, int], str] = {}
+
+            def take(place: int, index: int, completion: Completion, batch: Any = batch, texts: Any = texts) -> None:
+                text = texts[place, index] = read_text(tokenizer, completion.tokens)
+                sample = Sample.from_text(text, truncated=completion.truncated)
+                grading.add(place * samples + index, batch[place].item, sample)
+
+            began = perf_counter()
+            completions = sampler.sample(
+                [prompt.tokens for prompt in batch],
+                seeds,
+                max_new_tokens=max_new_tokens,
+                temperature=temperature,
+                on_done=take,
+            )
+            each = (perf_counter() - began) / (len(batch) * samples)
+            for number, grade in enumerate(grading.grades()):
+                place, index = divmod(number, samples)
+                yield Answer(batch[place], index, texts[place, index], completions[place][index], grade, each)
+    finally:
+        grading.close()
 
 
 def parts(grade: Grade) -> dict[str, float]:

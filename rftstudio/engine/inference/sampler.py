@@ -6,7 +6,7 @@ It knows token lists only; templates, graders and jobs are somebody else's.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -35,6 +35,9 @@ class Completion:
     logps: list[float] = field(default_factory=list)
     entropies: list[float] = field(default_factory=list)
     truncated: bool = True
+
+
+OnDone = Callable[[int, int, Completion], None]
 
 
 @dataclass(slots=True)
@@ -67,6 +70,7 @@ class Sampler:
         self.max_rows = max_rows
         self.readings: list[Reading] = []
         self._keep = False
+        self._on_done: OnDone | None = None
         self.decoder: type[SharedDecoder] | type[PlainDecoder] | None = None
         self.spent = Spent()
 
@@ -79,13 +83,16 @@ class Sampler:
         max_new_tokens: int,
         temperature: float,
         keep_readings: bool = False,
+        on_done: OnDone | None = None,
     ) -> list[list[Completion]]:
         """`len(seeds[i])` answers to `prompts[i]`. Temperature 0 takes the likeliest token (and ignores seeds).
 
         keep_readings: read prompts with gradients and leave the readings in `readings`, to train on.
+        on_done: called once with each answer as it ends, others still being written: (prompt, index, answer).
         """
         self.readings = []
         self._keep = keep_readings
+        self._on_done = on_done
         answers = [[Completion() for _ in row] for row in seeds]
         order = sorted((i for i in range(len(prompts)) if seeds[i]), key=lambda i: len(prompts[i]))
         for batch in self._batches(order, [len(row) for row in seeds]):
@@ -124,34 +131,38 @@ class Sampler:
         logits = decoder.prefill([prompts[i] for i in batch], [len(seeds[i]) for i in batch])
         if self._keep and isinstance(decoder, SharedDecoder) and decoder.reading is not None:
             self.readings.append(decoder.reading)
-        live = [answer for i in batch for answer in answers[i]]
+        live = [(i, index, answer) for i in batch for index, answer in enumerate(answers[i])]
         uniforms = _uniforms([seed for i in batch for seed in seeds[i]], max_new_tokens).to(logits.device)
         prefilled = perf_counter()
         self.spent.prefill_s += prefilled - started
         self.spent.prefill_tokens += sum(len(prompts[i]) for i in batch)
         for step in range(max_new_tokens):
             tokens, logps, entropies = draw(logits, uniforms[:, step], temperature)
+            last = step == max_new_tokens - 1
             keep = []
             for row, (token, logp, entropy) in enumerate(
                 zip(tokens.tolist(), logps.tolist(), entropies.tolist(), strict=True)
             ):
-                answer = live[row]
+                prompt, index, answer = live[row]
                 answer.tokens.append(token)
                 answer.logps.append(logp)
                 answer.entropies.append(entropy)
                 if token in self.stop:
                     answer.truncated = False
-                else:
+                elif not last:
                     keep.append(row)
+                    continue
+                if self._on_done is not None:
+                    self._on_done(prompt, index, answer)
             self.spent.decode_tokens += len(live)
             self.spent.decode_steps += 1
-            if not keep or step == max_new_tokens - 1:
+            if not keep:
                 break
             if len(keep) < len(live):
-                index = torch.tensor(keep, device=logits.device)
+                kept = torch.tensor(keep, device=logits.device)
                 live = [live[row] for row in keep]
-                tokens, uniforms = tokens[index], uniforms[index]
-                decoder.keep(index)
+                tokens, uniforms = tokens[kept], uniforms[kept]
+                decoder.keep(kept)
             logits = decoder.step(tokens)
         self.spent.decode_s += perf_counter() - prefilled
 

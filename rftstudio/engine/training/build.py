@@ -89,6 +89,7 @@ def build_trainer(
         prompts=prompts,
         sampler=sampler,
         rewarder=journal.rewarder,
+        on_answer=journal.rewarder.take,
         on_batch=journal.write_batch,
         on_save=reporter.save,
         saved=saved,

@@ -35,6 +35,7 @@ class StudioTrainer(GRPOTrainer):
 
     prompts: the training items; the dataset has a column `row` with indices into them.
     sampler, rewarder: how completions are made and rated.
+    on_answer: called with the row, prompt and completion of each answer as it ends, others still being sampled.
     on_batch: called with each sampled and rated batch. on_save: writes a checkpoint, when TRL would.
     saved: where to go on from.
     """
@@ -46,6 +47,7 @@ class StudioTrainer(GRPOTrainer):
         prompts: Sequence[Prompt],
         sampler: Sampler,
         rewarder: Rewarder,
+        on_answer: Callable[[int, Prompt, Completion], None] | None = None,
         on_batch: Callable[[int, Batch], None] | None = None,
         on_save: Callable[[], None] | None = None,
         saved: Saved | None = None,
@@ -55,6 +57,7 @@ class StudioTrainer(GRPOTrainer):
         self.prompts = prompts
         self.sampler = sampler
         self.rewarder = rewarder
+        self.on_answer = on_answer
         self.on_batch = on_batch
         self.on_save = on_save
         self.saved = saved
@@ -138,6 +141,12 @@ class StudioTrainer(GRPOTrainer):
             ]
             for group, first in enumerate(firsts)
         ]
+
+        def done(group: int, index: int, completion: Completion) -> None:
+            if self.on_answer is not None:
+                row = group * num_generations + index
+                self.on_answer(row, self.batch.prompts[row], completion)
+
         model = self.accelerator.unwrap_model(self.model)
         model.eval()
         groups = self.sampler.sample(
@@ -146,6 +155,7 @@ class StudioTrainer(GRPOTrainer):
             max_new_tokens=self.max_completion_length,
             temperature=self.temperature,
             keep_readings=self.packs and max(map(len, prompt_ids)) * len(firsts) <= KEPT_NODES,
+            on_done=done,
         )
         model.train()
         self.batch.completions = [completion for group in groups for completion in group]

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from rftstudio.engine.errors import GraderFault
-from rftstudio.engine.grading import Spec, grade_many
+from rftstudio.engine.grading import Spec
+from rftstudio.engine.grading.ahead import GradingAhead
 from rftstudio.engine.inference.answers import read_text
 from rftstudio.engine.inference.loading import Prompt
 from rftstudio.engine.inference.sampler import Completion
@@ -21,26 +22,37 @@ FIRST_REASONS = 3
 
 
 class Rewarder:
-    """Grades completions. `texts` and `grades` hold the last batch's."""
+    """Grades completions, those that a judge is asked about as soon as they end.
+
+    `texts` and `grades` hold the last batch's.
+    """
 
     def __init__(self, spec: Spec, tokenizer: Any, *, max_no_score_share: float) -> None:
-        self.spec = spec
         self.tokenizer = tokenizer
         self.max_no_score_share = max_no_score_share
         self.texts: list[str] = []
         self.grades: list[Grade] = []
+        self._taken: dict[int, str] = {}
+        self._grading = GradingAhead(spec)
         self._recent: deque[list[Grade]] = deque(maxlen=WINDOW)
 
+    def take(self, row: int, prompt: Prompt, completion: Completion) -> None:
+        """Begin with a completion of the next batch while others are still being sampled."""
+        text = self._taken[row] = read_text(self.tokenizer, completion.tokens)
+        self._grading.add(row, prompt.item, Sample.from_text(text, truncated=completion.truncated))
+
     def __call__(self, prompts: Sequence[Prompt], completions: Sequence[Completion]) -> list[float | None]:
-        self.texts = [read_text(self.tokenizer, completion.tokens) for completion in completions]
-        self.grades = grade_many(
-            self.spec,
-            [
-                (prompt.item, Sample.from_text(text, truncated=completion.truncated))
-                for prompt, completion, text in zip(prompts, completions, self.texts, strict=True)
-            ],
-        )
+        for row, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
+            if row not in self._taken:
+                self.take(row, prompt, completion)
+        self.texts = [self._taken[row] for row in range(len(completions))]
+        self._taken = {}
+        self.grades = self._grading.grades()
         return [grade.score for grade in self.grades]
+
+    def close(self) -> None:
+        """Begin nothing further: no judge is asked, and paid, for a batch that will not be used."""
+        self._grading.close()
 
     def judge(self, grades: list[Grade]) -> None:
         """Raises `GraderFault` when too many of the last `WINDOW` batches, this one included, have no score."""

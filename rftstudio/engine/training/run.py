@@ -57,17 +57,19 @@ class TrainingRun:
         self.sampler = self._load()
         self._announce()
         rollouts = Log(self.directory / "rollouts.jsonl")
+        rewarder = Rewarder(self.spec, self.tokenizer, max_no_score_share=self.settings.max_no_score_share)
         try:
             self.journal = Journal(
                 self.settings,
                 events=self.events,
                 rollouts=rollouts,
-                rewarder=Rewarder(self.spec, self.tokenizer, max_no_score_share=self.settings.max_no_score_share),
+                rewarder=rewarder,
                 evaluate=self._evaluate,
                 progress=Progress(),
             )
             return self._train()
         finally:
+            rewarder.close()
             rollouts.close()
 
     def _prepare(self) -> None:

@@ -171,3 +171,24 @@ def test_the_model_is_left_as_it_was() -> None:
     before = made.model.config._attn_implementation
     made.sample([[3, 4, 5]], seeds([2]), max_new_tokens=3, temperature=1.0)
     assert made.model.config._attn_implementation == before
+
+
+@pytest.mark.parametrize("decoder", [SharedDecoder, PlainDecoder])
+@pytest.mark.parametrize("max_rows", [3, 128])
+def test_each_answer_is_told_of_once_as_it_ends(
+    decoder: type[SharedDecoder] | type[PlainDecoder], max_rows: int
+) -> None:
+    made = sampler(decoder)
+    made.max_rows = max_rows
+    told: list[tuple[int, int, list[int]]] = []
+
+    def done(prompt: int, index: int, answer: Completion) -> None:
+        told.append((prompt, index, list(answer.tokens)))
+
+    answers = made.sample(prompts(4, [5, 9, 2]), seeds([4, 1, 3]), max_new_tokens=5, temperature=1.0, on_done=done)
+    assert sorted(told) == [(i, g, one.tokens) for i, row in enumerate(answers) for g, one in enumerate(row)]
+    if max_rows == 128:
+        lengths = [len(tokens) for _, _, tokens in told]
+        assert lengths == sorted(lengths)
+        assert lengths[0] < lengths[-1]
+        assert any(one.truncated for row in answers for one in row)
