@@ -36,11 +36,6 @@ class Reading:
     def own_lengths(self) -> list[int]:
         return [len(prompt) - self.shared for prompt in self.prompts]
 
-    @property
-    def nodes(self) -> int:
-        """Tokens that went through the model, padding included."""
-        return self.shared + len(self.prompts) * max(self.own_lengths)
-
     def tensors(self) -> list[torch.Tensor]:
         common = [one for pair in self.common for one in pair] if self.shared else []
         return [self.hidden, *common, *(one for pair in self.own for one in pair)]
@@ -54,6 +49,13 @@ class Reading:
         return Reading(
             self.prompts, self.shared, cut(self.common), cut(self.own), self.hidden.detach().requires_grad_()
         )
+
+
+def nodes(prompts: Sequence[Tokens]) -> int:
+    """Tokens that go through the model when these are read, each prompt once, padding included."""
+    distinct = {tuple(prompt) for prompt in prompts}
+    shared = common_prefix(list(distinct))
+    return shared + len(distinct) * (max(map(len, distinct)) - shared)
 
 
 def read(model: Any, prompts: Sequence[Tokens]) -> Reading:

@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from trl import GRPOTrainer
 
 from rftstudio.engine.inference.loading import Prompt
-from rftstudio.engine.inference.prefill import Reading, read
+from rftstudio.engine.inference.prefill import Reading, nodes, read
 from rftstudio.engine.inference.sampler import Completion, Sampler, seed_for
 from rftstudio.engine.presets import TrainingSettings
 from rftstudio.engine.training import shared_prefix
@@ -154,7 +154,7 @@ class StudioTrainer(GRPOTrainer):
             seeds,
             max_new_tokens=self.max_completion_length,
             temperature=self.temperature,
-            keep_readings=self.packs and max(map(len, prompt_ids)) * len(firsts) <= KEPT_NODES,
+            keep_readings=self.packs and nodes(prompt_ids) <= KEPT_NODES,
             on_done=done,
         )
         model.train()
@@ -259,7 +259,7 @@ class StudioTrainer(GRPOTrainer):
         while left:
             prompts: list[tuple[int, ...]] = []
             for prompt, _ in groupby(left, key=lambda i: rows[i].prompt):
-                if prompts and (len(prompts) + 1) * max(len(prompt), len(prompts[0])) > KEPT_NODES:
+                if prompts and nodes([*prompts, prompt]) > KEPT_NODES:
                     break
                 prompts.append(prompt)
             members = [i for i in left if rows[i].prompt in set(prompts)]

@@ -30,6 +30,7 @@ from rftstudio.engine.training.prefix_tree import Tree
 PAIR_COST = 1 / 1500
 KEY_COST = 1 / 50
 KEY_MEMORY = 1 / 10  # memory of a prompt token's keys and values, of that of a node
+PASS_COST = 80  # another pass through the model, in nodes: what it takes to read all weights
 MAX_NODES = 1024  # bounds the memory of one forward and backward (about 2 MB a node with a 135M model)
 ROOT = -1
 
@@ -75,10 +76,11 @@ def pack(rows: Sequence[Row], members: Sequence[int]) -> Packed:
 
 
 def plan(rows: Sequence[Row], *, max_nodes: int = MAX_NODES) -> list[Part]:
-    """Split rows into trees that are cheap to compute, and gather trees into parts of about `max_nodes`.
+    """Split rows into trees that are cheap to compute, and gather trees of like size into parts of about `max_nodes`.
 
-    Rows are taken in the order of their content, so that trees do not depend on how a batch was shuffled.
-    Rows without completion are left out. A prompt's keys are counted with each of its trees.
+    The trees of a part are padded to the largest, so that one with a long answer goes alone. Rows are taken in the
+    order of their content, so that trees do not depend on how a batch was shuffled. Rows without completion are left
+    out. A prompt's keys are counted with each of its trees.
     """
     order = sorted(
         (i for i in range(len(rows)) if rows[i].completion), key=lambda i: (rows[i].prompt, rows[i].completion)
@@ -88,14 +90,18 @@ def plan(rows: Sequence[Row], *, max_nodes: int = MAX_NODES) -> list[Part]:
         trees += _split(rows, list(members), len(prompt))
     parts: list[Part] = []
     room = 0.0
+    padding = 0
     for packed in sorted(trees, key=lambda one: len(one.tree.tokens)):
-        size = len(packed.tree.tokens) + KEY_MEMORY * len(packed.prompt)
-        if parts and (len(parts[-1]) + 1) * max(size, room) <= max_nodes:
+        nodes = len(packed.tree.tokens)
+        size = nodes + KEY_MEMORY * len(packed.prompt)
+        if parts:
+            padding += len(parts[-1]) * (nodes - len(parts[-1][-1].tree.tokens))
+        if parts and padding <= PASS_COST and (len(parts[-1]) + 1) * max(size, room) <= max_nodes:
             parts[-1].append(packed)
             room = max(size, room)
         else:
             parts.append([packed])
-            room = size
+            room, padding = size, 0
     return parts
 
 

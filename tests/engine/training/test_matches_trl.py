@@ -309,11 +309,24 @@ def test_a_reading_is_not_used_for_the_sake_of_few(
     assert read == [1]
 
 
+def test_what_prompts_have_in_common_counts_once(
+    pair: tuple[GRPOTrainer, StudioTrainer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts = [prompt.tokens for prompt in pair[1].prompts[:P]]
+    assert prefill.nodes(prompts) < sum(map(len, prompts))
+    assert prefill.nodes(prompts + prompts) == prefill.nodes(prompts)
+    monkeypatch.setattr(grpo, "KEPT_NODES", prefill.nodes(prompts))
+    inputs = sampled(pair[1], monkeypatch, [float(i % 3) for i in range(P * G)])
+    assert [len(reading.prompts) for reading in pair[1].sampler.readings] == [P]
+    monkeypatch.setattr(grpo, "read", lambda model, prompts: pytest.fail("read again"))
+    check(pair, inputs)
+
+
 def test_prompts_too_long_to_keep_are_read_anew_a_few_at_a_time(
     pair: tuple[GRPOTrainer, StudioTrainer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    longest = max(len(prompt.tokens) for prompt in pair[1].prompts[:P])
-    monkeypatch.setattr(grpo, "KEPT_NODES", 2 * longest)
+    first, second, *_ = sorted(prompt.tokens for prompt in pair[1].prompts[:P])
+    monkeypatch.setattr(grpo, "KEPT_NODES", prefill.nodes([first, second]))
     inputs = sampled(pair[1], monkeypatch, [float(i % 3) for i in range(P * G)])
     assert pair[1].sampler.readings == []
     read: list[int] = []

@@ -51,6 +51,14 @@ def test_short_answers_are_one_tree_a_prompt_side_by_side() -> None:
     assert sizes(plan(rows)) == [[12 * 4] * 6]
 
 
+def test_one_long_answer_does_not_pad_the_others() -> None:
+    rows = some_rows(shared=267, own=39, prompts=6, group=12, answer=5)
+    rows[30] = Row(rows[30].prompt, rows[30].completion + tuple(range(27)))
+    assert sizes(plan(rows)) == [[12 * 4] * 5, [12 * 4 + 27]]
+    rows[30] = Row(rows[30].prompt, rows[30].completion[:7])
+    assert sizes(plan(rows)) == [[12 * 4] * 5 + [12 * 4 + 2]]
+
+
 def test_long_answers_are_split_where_the_mask_costs_more_than_it_saves() -> None:
     rows = some_rows(shared=0, own=60, prompts=2, group=16, answer=128)
     parts = plan(rows)
