@@ -7,16 +7,16 @@ computed from the product's own input and gradient:
 
     d A = s (g B)' x,   d B = s g' (x A'),   d x = g (W + s B A)
 
-It costs a second copy of the adapted weights, so it is used where memory allows.
+It costs a second copy of the adapted weights, and a third for products of few rows (`packed`), so it is used where
+memory allows.
 """
 
-import os
 from typing import Any
 
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-SPARE = 4  # how many times the copy has to fit the memory that is there
+from rftstudio.engine.inference.packed import SPARE, few, free_memory, pack, packs, product
 
 _optimizer_steps = 0
 
@@ -39,6 +39,8 @@ class FoldedLinear:
         self.adapter = ""
         self.made_of: tuple[int, int, int, int, int] | None = None
         self.weight: torch.Tensor | None = None
+        self.packed: torch.Tensor | None = None
+        self.packs = packs(layer.base_layer.weight)
         layer.forward = self
 
     def __call__(self, x: torch.Tensor, *arguments: Any, **named: Any) -> torch.Tensor:
@@ -51,9 +53,10 @@ class FoldedLinear:
         scale = layer.scaling[name]
         base = layer.base_layer
         weight = self.fold(base.weight, a, b, scale)
+        packed = self.pack(weight) if self.packs and few(x) else None
         if not torch.is_grad_enabled():
-            return torch.nn.functional.linear(x, weight, base.bias)
-        out: torch.Tensor = _Folded.apply(x, weight, base.bias, a, b, scale)
+            return _product(x, weight, packed, base.bias)
+        out: torch.Tensor = _Folded.apply(x, weight, packed, base.bias, a, b, scale)
         return out
 
     def fold(self, weight: torch.Tensor, a: torch.Tensor, b: torch.Tensor, scale: float) -> torch.Tensor:
@@ -65,7 +68,20 @@ class FoldedLinear:
                     self.weight = torch.empty_like(weight)
                 torch.addmm(weight, b, a, alpha=scale, out=self.weight)
             self.made_of = made_of
+            self.packed = None
         return self.weight
+
+    def pack(self, weight: torch.Tensor) -> torch.Tensor:
+        """The folded weight laid out for products of few rows, made when first needed."""
+        if self.packed is None:
+            self.packed = pack(weight)
+        return self.packed
+
+
+def _product(
+    x: torch.Tensor, weight: torch.Tensor, packed: torch.Tensor | None, bias: torch.Tensor | None
+) -> torch.Tensor:
+    return torch.nn.functional.linear(x, weight, bias) if packed is None else product(x, packed, bias)
 
 
 class _Folded(torch.autograd.Function):
@@ -76,6 +92,7 @@ class _Folded(torch.autograd.Function):
         ctx: Any,
         x: torch.Tensor,
         weight: torch.Tensor,
+        packed: torch.Tensor | None,
         bias: torch.Tensor | None,
         a: torch.Tensor,
         b: torch.Tensor,
@@ -83,7 +100,7 @@ class _Folded(torch.autograd.Function):
     ) -> torch.Tensor:
         ctx.save_for_backward(x, weight, a, b)
         ctx.scale = scale
-        return torch.nn.functional.linear(x, weight, bias)
+        return _product(x, weight, packed, bias)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
@@ -94,7 +111,7 @@ class _Folded(torch.autograd.Function):
         grad_a = through.t() @ flat_x
         grad_b = (((flat_x @ a.t()) * ctx.scale).t() @ flat_grad).t()  # this way round it is twice as fast
         grad_x = (flat_grad @ weight).view_as(x) if ctx.needs_input_grad[0] else None
-        return grad_x, None, None, grad_a, grad_b, None
+        return grad_x, None, None, None, grad_a, grad_b, None
 
 
 def fold(model: Any) -> bool:
@@ -128,15 +145,3 @@ def _plain(layer: Any) -> bool:
         and not any(layer.lora_bias.values())
         and all(isinstance(dropout, torch.nn.Identity) for dropout in layer.lora_dropout.values())
     )
-
-
-def free_memory() -> int:
-    """Bytes that can be had without swapping; a guess of 8 GB where the system does not say."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            for line in file:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (OSError, ValueError):
-        return 8 << 30

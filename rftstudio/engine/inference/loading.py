@@ -16,6 +16,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from rftstudio.engine.errors import SpecError, SystemFault
+from rftstudio.engine.inference.packed import pack_layers
 from rftstudio.engine.job import Model
 from rftstudio.engine.types import Item
 
@@ -119,7 +120,9 @@ def load_model(model: Model, where: torch.device) -> Any:
         raise SpecError(f"The model could not be loaded: {error}", path="model", fix="Check the model.") from error
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise SystemFault(f"The model does not fit the memory of this machine: {error}") from error
-    return loaded.to(where).eval().requires_grad_(False)
+    loaded = loaded.to(where).eval().requires_grad_(False)
+    pack_layers(loaded)
+    return loaded
 
 
 def stop_tokens(model: Any, tokenizer: Any) -> list[int]:

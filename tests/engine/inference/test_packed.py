@@ -1,0 +1,65 @@
+"""Weights in oneDNN's layout: the same products, made anew when a weight changes, only where they can be."""
+
+import pytest
+import torch
+
+from rftstudio.engine.inference import packed
+from rftstudio.engine.inference.packed import ROWS, PackedLinear, pack_layers
+from tests.engine.tiny import tiny_model
+
+
+def layer(*, bias: bool) -> torch.nn.Linear:
+    torch.manual_seed(0)
+    return torch.nn.Linear(24, 40, bias=bias).requires_grad_(False)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("shape", [(24,), (1, 24), (3, 1, 24), (2, 5, 24), (ROWS, 24), (ROWS + 1, 24), (0, 24)])
+def test_products_are_those_of_the_plain_layer(shape: tuple[int, ...], bias: bool) -> None:
+    plain, ours = layer(bias=bias), layer(bias=bias)
+    installed = PackedLinear(ours)
+    x = torch.randn(shape)
+    with torch.inference_mode():
+        assert torch.allclose(ours(x), plain(x), atol=1e-5)
+        assert torch.allclose(ours(x.expand(2, *shape)[1]), plain(x), atol=1e-5)
+    assert (installed.packed is not None) == (x.numel() <= ROWS * 24)
+
+
+def test_a_weight_that_changed_is_packed_anew() -> None:
+    ours = layer(bias=False)
+    PackedLinear(ours)
+    x = torch.randn(2, 24)
+    with torch.no_grad():
+        before = ours(x)
+        ours.weight.mul_(2.0)
+        assert torch.allclose(ours(x), 2 * before, atol=1e-5)
+
+
+def test_gradients_are_left_to_the_plain_product() -> None:
+    ours = layer(bias=True)
+    installed = PackedLinear(ours)
+    x = torch.randn(2, 24, requires_grad=True)
+    ours(x).sum().backward()
+    assert x.grad is not None
+    assert torch.allclose(x.grad, ours.weight.sum(0).expand(2, -1), atol=1e-5)
+    assert installed.packed is None
+
+
+def test_a_model_says_the_same_packed() -> None:
+    plain, ours = tiny_model(), tiny_model()
+    assert pack_layers(ours)
+    ids = torch.randint(3, 40, (4, 9))
+    with torch.inference_mode():
+        assert torch.allclose(ours(ids).logits, plain(ids).logits, atol=1e-4)
+    assert ours.state_dict().keys() == plain.state_dict().keys()
+
+
+def test_without_memory_or_onednn_nothing_is_packed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed, "free_memory", lambda: 1000)
+    assert not pack_layers(tiny_model())
+    monkeypatch.undo()
+    assert not pack_layers(tiny_model().to(torch.bfloat16))
+    packed._works.cache_clear()
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    assert not pack_layers(tiny_model())
+    packed._works.cache_clear()
