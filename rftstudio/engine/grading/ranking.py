@@ -115,9 +115,9 @@ class Ranking(Spec):
         return (self.top_k - place + 1) / self.top_k if self.top_k else 0.0
 
 
-def right_answers(vocabulary: Vocabulary, reference: object) -> list[str]:
+def right_answers(vocabulary: Vocabulary, reference: object) -> tuple[str, ...]:
     """The labels in a reference, as written where known. Raises `NoScore` when there are none."""
-    references = list(vocabulary.entries(reference).values())
+    references = vocabulary.labels_in(reference)
     if not references:
         raise NoScore("other_error", "The reference is an empty list: this item has no right answer.")
     return references

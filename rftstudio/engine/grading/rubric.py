@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rftstudio.engine.grading.spec import AnySpec
 
 MAX_CRITERIA = 100
+MAX_PLANS = 256  # combinations of criteria that apply, remembered
 
 
 class AppliesIf(BaseModel):
@@ -128,6 +129,10 @@ class Rubric(Spec):
     def _by_name(self) -> dict[str, Criterion]:
         return {criterion.name: criterion for criterion in self.criteria}
 
+    @cached_property
+    def _plans(self) -> dict[tuple[bool, ...], tuple[float, list[list[Criterion]]]]:
+        return {}
+
     def templates(self) -> Iterator[tuple[str, str]]:
         for index, criterion in enumerate(self.criteria):
             if criterion.applies_if is not None:
@@ -138,12 +143,12 @@ class Rubric(Spec):
             yield f"criteria[{index}].check", criterion.check
 
     def evaluate(self, item: Item, sample: Sample) -> Verdict:
-        applies = [each.applies_if is None or each.applies_if.holds(item, sample) for each in self.criteria]
-        total = sum(each.weight for each, counts in zip(self.criteria, applies, strict=True) if counts)
+        applies = tuple([each.applies_if is None or each.applies_if.holds(item, sample) for each in self.criteria])
+        total, groups = self._plan(applies)
         if total == 0:
             raise NoScore("other_error", "No criterion with a weight applies to this item.")
         checks: dict[str, Grade] = {}
-        for group in self._judged([each for each, counts in zip(self.criteria, applies, strict=True) if counts]):
+        for group in groups:
             checks.update(zip((each.name for each in group), _ask_group(group, item, sample), strict=True))
         children = tuple(
             _grade_criterion(
@@ -162,6 +167,16 @@ class Rubric(Spec):
         scores = [None if child.score is None else (child.name, child.score) for child in children]
         score, reason = self._combine([pair for pair in scores if pair is not None])
         return Verdict(score, reason, children)
+
+    def _plan(self, applies: tuple[bool, ...]) -> tuple[float, list[list[Criterion]]]:
+        """The sum of the weights that count, and the calls to judges. Remembered: it is mostly the same ones."""
+        plan = self._plans.get(applies)
+        if plan is None:
+            if len(self._plans) >= MAX_PLANS:
+                self._plans.clear()
+            counting = [each for each, counts in zip(self.criteria, applies, strict=True) if counts]
+            plan = self._plans[applies] = (sum(each.weight for each in counting), self._judged(counting))
+        return plan
 
     def _judged(self, criteria: Sequence[Criterion]) -> list[list[Criterion]]:
         """The criteria that a judge checks, in groups that go into one call each."""

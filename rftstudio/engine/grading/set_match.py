@@ -52,7 +52,7 @@ class SetMatch(Spec):
     def evaluate(self, item: Item, sample: Sample) -> Verdict:
         template, reference_template, column = self._templates
         known, _ = self._names.vocabulary()
-        references = list(known.entries(reference_value(reference_template, item, sample)).values())
+        references = known.labels_in(reference_value(reference_template, item, sample))
         synonyms = column.value(item, sample) if self.synonyms_from else None
         vocabulary = for_item(known, references, synonyms)
         expected = dict.fromkeys(vocabulary.key(reference) for reference in references)

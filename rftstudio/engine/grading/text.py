@@ -3,6 +3,7 @@
 import json
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -79,7 +80,7 @@ def quote(text: str, limit: int = 80) -> str:
     return f"“{excerpt}”"
 
 
-def quote_all(texts: list[str], limit: int = 5) -> str:
+def quote_all(texts: Sequence[str], limit: int = 5) -> str:
     """“a”, “b” and 3 more."""
     shown = ", ".join(quote(text, 40) for text in texts[:limit])
     return f"{shown} and {len(texts) - limit} more" if len(texts) > limit else shown

@@ -82,12 +82,13 @@ def _cosine(text: str, reference: str) -> float:
 
 
 def _bleu(text: str, reference: str) -> float:
-    return float(_sacrebleu().sentence_score(text, [reference]).score) / 100
+    return float(_sacrebleu(reference).corpus_score([text], None).score) / 100
 
 
-@cache
-def _sacrebleu() -> Any:
-    return import_module("sacrebleu.metrics").BLEU(effective_order=True)
+@lru_cache(maxsize=1024)
+def _sacrebleu(reference: str) -> Any:
+    """Sentence BLEU against one reference: a corpus of one, whose reference is cut into n-grams once."""
+    return import_module("sacrebleu.metrics").BLEU(effective_order=True, references=[[reference]])
 
 
 def _gleu(text: str, reference: str) -> float:
@@ -130,7 +131,12 @@ class _UnicodeWords:
     """rouge-score's tokenizer keeps only a-z and 0-9; these are the words of any script."""
 
     def tokenize(self, text: str) -> list[str]:
-        return _WORD.findall(text.casefold())
+        return _words(text)
+
+
+@lru_cache(maxsize=1024)
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
 
 
 def _rouge_n(size: int) -> Callable[[str, str], float]:
@@ -144,7 +150,7 @@ def _rouge_n(size: int) -> Callable[[str, str], float]:
 
 
 def _rouge_l(text: str, reference: str) -> float:
-    words, expected = _UnicodeWords().tokenize(text), _UnicodeWords().tokenize(reference)
+    words, expected = _words(text), _words(reference)
     _refuse_if_huge(len(words), len(expected))
     common = int(import_module("rapidfuzz.distance").LCSseq.similarity(words, expected))
     return 2 * common / (len(words) + len(expected)) if common else 0.0

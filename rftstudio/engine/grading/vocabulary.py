@@ -13,13 +13,14 @@ from rftstudio.engine.grading.text import normalise, quote
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 _AND = re.compile(r"\s+(?:and|&)\s+", re.IGNORECASE)
+_REMEMBERED = 1024  # items whose right answers a vocabulary keeps
 _Phrases = dict[str, list[tuple[tuple[str, ...], str]]]  # first token -> (all tokens, key), longest first
 
 
 class Vocabulary:
     """Labels by normalised spelling. With a parent it is an overlay, so that an item can add its own names cheaply."""
 
-    __slots__ = ("_labels", "_names", "_parent", "_phrases", "_soft", "_spellings")
+    __slots__ = ("_extended", "_labels", "_names", "_parent", "_phrases", "_read", "_soft", "_spellings")
 
     def __init__(
         self,
@@ -35,6 +36,8 @@ class Vocabulary:
         self._spellings: dict[str, str] = {}  # normalised spelling -> key
         self._phrases: _Phrases | None = None
         self._names: dict[str, list[str]] | None = None
+        self._read: dict[str | tuple[str, ...], tuple[str, ...]] = {}
+        self._extended: dict[tuple[str, ...], Vocabulary] = {}
         for label in labels:
             self._add(label)
         for label, others in (synonyms or {}).items():
@@ -133,6 +136,30 @@ class Vocabulary:
                 entries.setdefault(spelling, entry)
         return entries
 
+    def labels_in(self, reference: Any) -> tuple[str, ...]:
+        """The labels in a reference, as written where known. Remembered: an item is answered many times."""
+        if isinstance(reference, str):
+            known: str | tuple[str, ...] = reference
+        elif isinstance(reference, list) and all(isinstance(each, str) for each in reference):
+            known = tuple(reference)
+        else:
+            return tuple(self.entries(reference).values())
+        found = self._read.get(known)
+        if found is None:
+            if len(self._read) >= _REMEMBERED:
+                self._read.clear()
+            found = self._read[known] = tuple(self.entries(reference).values())
+        return found
+
+    def extended(self, labels: tuple[str, ...]) -> "Vocabulary":
+        """This one with further labels. Remembered as well."""
+        found = self._extended.get(labels)
+        if found is None:
+            if len(self._extended) >= _REMEMBERED:
+                self._extended.clear()
+            found = self._extended[labels] = Vocabulary(labels, parent=self)
+        return found
+
     def mentions(self, text: str, *, at_most: int = 2, among: Collection[str] = ()) -> set[str]:
         """Keys of labels that occur in the text as whole words, the longest name first. Stops after `at_most`.
 
@@ -195,6 +222,8 @@ SynonymsFromField: Any = Field(
 
 def for_item(vocabulary: Vocabulary, references: Sequence[str], synonyms: Any = None) -> Vocabulary:
     """The vocabulary with an item's right answers and its synonyms column. Raises `NoScore` where they contradict."""
+    if synonyms is None:
+        return vocabulary.extended(tuple(references))
     names: dict[str, list[str]] = {}
     if isinstance(synonyms, Mapping):
         names = {str(label): parse_list(others) for label, others in synonyms.items()}
