@@ -155,11 +155,20 @@ PRESETS: dict[str, Preset] = {
 DEFAULT_PRESET = "quick"
 
 
-def resolve(preset: str, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The full settings of a preset with some changed. Raises `SpecError` naming the setting."""
+def resolve(
+    preset: str, overrides: Mapping[str, Any] | None = None, *, answer_limit: int | None = None
+) -> dict[str, Any]:
+    """The full settings of a preset with some changed. Raises `SpecError` naming the setting.
+
+    answer_limit: tokens that hold every right answer, where that is known. A preset's longest answer is lowered to it,
+    since what goes on beyond is wrong already and costs as much time as all the rest.
+    """
     if preset not in PRESETS:
         raise SpecError(f"There is no preset {preset!r}.", path="preset", fix=f"Use one of {', '.join(PRESETS)}.")
-    return check_training({**PRESETS[preset].settings, **(overrides or {})})
+    settings = check_training(PRESETS[preset].settings)
+    if answer_limit is not None:
+        settings["max_completion_length"] = min(settings["max_completion_length"], answer_limit)
+    return check_training({**settings, **(overrides or {})})
 
 
 def check_training(settings: Mapping[str, Any]) -> dict[str, Any]:

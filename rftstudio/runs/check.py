@@ -52,7 +52,7 @@ def check_launch(
     seed: int = 0,
 ) -> Checked:
     """Raises `SpecError` whose path is the name of a launch form's field."""
-    full = presets.resolve(preset, settings)
+    full = presets.resolve(preset, settings, answer_limit=taskset_version.answer_limit)
     if not 0 <= seed <= MAX_SEED:
         raise SpecError(f"{seed} is out of range.", path="seed", fix=f"Use a whole number from 0 to {MAX_SEED}.")
     if grader_version.grader.taskset_id != taskset_version.taskset_id:

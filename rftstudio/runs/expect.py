@@ -67,10 +67,10 @@ def outlook_of(*, taskset: TaskSet, model: BaseModel | None, preset: str, settin
     n_items = live.count()
     n_validation = live.filter(split=Split.VALIDATION).count() or max(1, n_items // VALIDATION_SHARE)
     work = _workload(taskset, [draft_item(taskset, row) for row in rows], n_train=n_items, n_validation=n_validation)
-    chosen = None
+    chosen, limit = None, taskset.answer_limit
     with suppress(SpecError):  # the form says what is wrong
-        chosen = _seconds(timing, work, presets.resolve(preset, settings))
-    by_preset = {name: _seconds(timing, work, presets.resolve(name)) for name in presets.PRESETS}
+        chosen = _seconds(timing, work, presets.resolve(preset, settings, answer_limit=limit))
+    by_preset = {name: _seconds(timing, work, presets.resolve(name, answer_limit=limit)) for name in presets.PRESETS}
     return Outlook("timed", by_preset, chosen)
 
 

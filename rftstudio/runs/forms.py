@@ -95,7 +95,7 @@ class LaunchForm(forms.Form):
         cleaned = super().clean() or {}
         if not self.errors:
             try:
-                presets.resolve(cleaned["preset"], self.overrides())
+                presets.resolve(cleaned["preset"], self.overrides(), answer_limit=self.taskset.answer_limit)
             except SpecError as error:
                 self.add_spec_error(error)
         return cleaned
@@ -104,7 +104,8 @@ class LaunchForm(forms.Form):
         """The dials that were filled in with something else than the preset's own value."""
         given = {dial.name: self.cleaned_data.get(dial.name) for dial in presets.DIALS}
         try:
-            usual = presets.resolve(self.cleaned_data.get("preset", presets.DEFAULT_PRESET))
+            preset = self.cleaned_data.get("preset", presets.DEFAULT_PRESET)
+            usual = presets.resolve(preset, answer_limit=self.taskset.answer_limit)
         except SpecError:
             usual = {}
         return {name: value for name, value in given.items() if value is not None and value != usual.get(name)}

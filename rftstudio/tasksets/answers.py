@@ -16,6 +16,7 @@ from rftstudio.engine.grading.text import normalise, quote, quote_all
 from rftstudio.tasksets.text import check_text, check_value
 
 MAX_ENTRIES = 500
+LEAST_ROOM, ENDING = 16, 4  # tokens for an answer, however short its label; and for what ends it
 
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,3})?")
 _MARK = re.compile(r"^\s*(?:\d{1,3}[.)]|[-*•])\s+")
@@ -65,6 +66,15 @@ def check_answer(value: Any, answer_type: str, options: Mapping[str, Any], *, pa
 
 def choice_labels(options: Mapping[str, Any]) -> list[str]:
     return [choice["label"] for choice in options.get("choices", [])]
+
+
+def answer_limit(answer_type: str, options: Mapping[str, Any]) -> int | None:
+    """Tokens that hold every right answer, where all are known: those of a choice; else None.
+
+    A token is a byte at the least, in any tokenizer that loses nothing.
+    """
+    labels = choice_labels(options) if answer_type == "choice" else []
+    return max(LEAST_ROOM, ENDING + max(len(label.encode()) for label in labels)) if labels else None
 
 
 def check_options(answer_type: str, options: Mapping[str, Any]) -> None:

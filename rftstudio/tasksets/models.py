@@ -12,6 +12,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from rftstudio.accounts.models import Workspace
+from rftstudio.tasksets.answers import answer_limit
 
 
 class AnswerType(models.TextChoices):
@@ -86,6 +87,10 @@ class TaskSet(models.Model):
     @property
     def choice_labels(self) -> list[str]:
         return [choice["label"] for choice in self.answer_options.get("choices", [])]
+
+    @property
+    def answer_limit(self) -> int | None:
+        return answer_limit(self.answer_type, self.answer_options)
 
     @property
     def latest_version(self) -> "TaskSetVersion | None":
@@ -190,6 +195,10 @@ class TaskSetVersion(models.Model):
     @property
     def short_hash(self) -> str:
         return self.content_hash[:10]
+
+    @property
+    def answer_limit(self) -> int | None:
+        return answer_limit(self.definition["answer_type"], self.definition["answer_options"])
 
 
 class VersionItem(models.Model):

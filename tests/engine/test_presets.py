@@ -25,6 +25,13 @@ def test_every_preset_is_valid_and_complete(preset: str) -> None:
     assert set(resolve(preset)) == {dial.name for dial in DIALS}
 
 
+def test_the_longest_answer_is_lowered_to_what_right_answers_need() -> None:
+    assert resolve("balanced")["max_completion_length"] == 128
+    assert resolve("balanced", answer_limit=16)["max_completion_length"] == 16
+    assert resolve("quick", answer_limit=500) == resolve("quick")
+    assert resolve("quick", {"max_completion_length": "90"}, answer_limit=16)["max_completion_length"] == 90
+
+
 def test_what_a_form_sends_is_text() -> None:
     settings = resolve("quick", {"steps": "90", "learning_rate": "1e-4", "mask_truncated": "true", "loss_type": "grpo"})
     assert (settings["steps"], settings["learning_rate"], settings["mask_truncated"]) == (90, 1e-4, True)

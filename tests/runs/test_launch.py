@@ -73,6 +73,7 @@ def test_launch_publishes_the_drafts_and_queues(url, typed, taskset, as_bob, bob
     assert (run.taskset_version.number, run.grader_version.number) == (1, 1)
     assert run.settings["steps"] == 12
     assert run.settings["batch_size"] == resolve("quick")["batch_size"]
+    assert run.settings["max_completion_length"] == taskset.answer_limit < resolve("quick")["max_completion_length"]
     job = read_job(run.directory)
     assert (job.kind, job.seed, job.settings, job.grader) == ("training", 7, run.settings, run.grader_version.spec)
     train = read_items(run.directory / "train.jsonl")
@@ -82,6 +83,16 @@ def test_launch_publishes_the_drafts_and_queues(url, typed, taskset, as_bob, bob
     held_out = run.taskset_version.items.filter(split="test").values_list("fields__message", flat=True)
     assert held_out
     assert not any(message in text for message in held_out), "training never sees test items"
+
+
+def test_a_longest_answer_that_was_typed_is_kept(url, typed, as_bob):
+    usual = resolve("quick")["max_completion_length"]
+    assert f"&quot;max_completion_length&quot;: {usual}" not in as_bob.get(url).text
+    as_bob.post(url, {**typed, "max_completion_length": str(usual)})
+    run = Run.objects.get()
+    assert run.settings["max_completion_length"] == usual
+    text = as_bob.get(f"/runs/{run.pk}/?tab=settings").text
+    assert "Longest answer" in text
 
 
 def test_a_published_version_may_be_chosen_instead_of_a_changed_draft(url, typed, taskset, grader, as_bob, bob):

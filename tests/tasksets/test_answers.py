@@ -3,7 +3,14 @@
 import pytest
 
 from rftstudio.engine.errors import SpecError
-from rftstudio.tasksets.answers import answer_line, answer_text, check_answer, check_options, read_answer
+from rftstudio.tasksets.answers import (
+    answer_limit,
+    answer_line,
+    answer_text,
+    check_answer,
+    check_options,
+    read_answer,
+)
 
 DESKS = {"choices": [{"label": "emergency"}, {"label": "billing"}]}
 SCHEMA = {"schema": {"type": "object", "required": ["code"], "properties": {"code": {"type": "string"}}}}
@@ -109,3 +116,11 @@ def test_what_is_written_is_read_back(value, kind):
     options = DESKS if kind == "choice" else {}
     assert read_answer(answer_text(value, kind), kind, options) == value or kind == "set"
     assert read_answer(answer_line(value, kind), kind, options) == value
+
+
+def test_only_the_answers_of_a_choice_have_a_known_length():
+    assert answer_limit("choice", DESKS) == 16
+    assert answer_limit("choice", {"choices": [{"label": "diffuse large B-cell lymphoma"}, {"label": "é" * 40}]}) == 84
+    assert answer_limit("choice", {}) is None
+    assert answer_limit("json", SCHEMA) is None
+    assert answer_limit("text", {}) is None

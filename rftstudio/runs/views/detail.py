@@ -210,7 +210,8 @@ def _events(request: Request, run: Run) -> dict[str, Any]:
 
 
 def _settings(_request: Request, run: Run) -> dict[str, Any]:
-    usual = presets.resolve(run.preset) if run.preset in presets.PRESETS else {}
+    limit = run.taskset_version.answer_limit
+    usual = presets.resolve(run.preset, answer_limit=limit) if run.preset in presets.PRESETS else {}
     rows = []
     for dial in presets.DIALS:
         if dial.name in run.settings:

@@ -109,7 +109,8 @@ def _initial(request: Request, taskset: TaskSet) -> dict[str, Any]:
     run = _cloned(request, taskset)
     if run is None:
         return {}
-    usual = presets.resolve(run.preset) if run.preset in presets.PRESETS else {}
+    limit = taskset.answer_limit
+    usual = presets.resolve(run.preset, answer_limit=limit) if run.preset in presets.PRESETS else {}
     changed = {name: value for name, value in run.settings.items() if usual.get(name) != value}
     dials = {name: str(value).lower() if isinstance(value, bool) else value for name, value in changed.items()}
     return {"base_model": run.base_model_id, "preset": run.preset, "seed": run.seed, **dials}
@@ -120,7 +121,7 @@ def _preset_cards(form: LaunchForm) -> list[dict[str, Any]]:
     chosen = form["preset"].value()
     cards = []
     for preset in presets.PRESETS.values():
-        values = presets.resolve(preset.name)
+        values = presets.resolve(preset.name, answer_limit=form.taskset.answer_limit)
         cards.append(
             {
                 "preset": preset,
