@@ -11,6 +11,7 @@ from typing import Any
 
 from rftstudio.engine.grading.grade import grade_many
 from rftstudio.engine.grading.kind import Spec
+from rftstudio.engine.grading.text import normalise
 from rftstudio.engine.types import Grade, Item, Sample
 
 PAID = 0.5  # share of what the reference answer itself gets, from which on an attack counts as paid
@@ -131,7 +132,7 @@ def _all(target: Target) -> Iterator[tuple[str, str]]:
         if item.messages[0].role in ("system", "developer"):
             yield "instructions", item.messages[0].content
     if len(target.labels) > 1:
-        yield "labels", "\n".join(target.labels[:MAX_LABELS])
+        yield "labels", "\n".join(_everything(target))
     if (empty := _emptied(item.fields.get("reference_answer"))) is not None:
         yield "keys", json.dumps(empty, ensure_ascii=False)
     yield "numbers", ", ".join(_numbers(item.fields.get("reference_answer")))
@@ -147,6 +148,16 @@ def _all(target: Target) -> Iterator[tuple[str, str]]:
         if other.strip():
             yield "hedged", f"{other}\nor\n{reference}"
         yield "repeated", "\n".join([reference] * 20)
+
+
+def _everything(target: Target) -> list[str]:
+    """Every label, the right ones in the middle: who knows nothing puts them there on average."""
+    right = {normalise(line) for line in (target.reference, *target.reference.splitlines())}
+    others = [label for label in target.labels if normalise(label) not in right]
+    named = [label for label in target.labels if normalise(label) in right]
+    others = others[: max(0, MAX_LABELS - len(named))]
+    half = len(others) // 2
+    return others[:half] + named + others[half:]
 
 
 def raid(spec: Spec, targets: Sequence[Target]) -> Raid:

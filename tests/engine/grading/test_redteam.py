@@ -43,6 +43,28 @@ def test_a_grader_that_pays_everything_is_caught_by_everything():
     assert paid(spec) == {kind for kind, _ in attacks(target())}
 
 
+GENES = ("HTT", "FXN", "PAH", "GLA", "PHEX", "MECP2")
+
+
+def ranked(gene: str) -> Target:
+    return Target(Item(gene, (Message("user", "Which gene?"),), {"reference_answer": [gene]}), gene, "", GENES)
+
+
+@pytest.mark.parametrize("gene", GENES)
+def test_a_list_of_everything_has_the_right_answer_in_its_middle(gene):
+    listed = dict(attacks(ranked(gene)))["labels"].splitlines()
+    assert sorted(listed) == sorted(GENES)
+    assert listed.index(gene) == 2
+
+
+def test_a_ranking_that_pays_any_place_is_told_from_one_that_pays_the_first():
+    by_place = {"type": "ranking", "credit": "reciprocal", "top_k": 5}
+    any_place = {"type": "ranking", "credit": "ladder", "ladder": [1] * 6}
+    targets = [ranked(gene) for gene in GENES]
+    assert "labels" not in paid(by_place, *targets)
+    assert "labels" in paid(any_place, *targets)
+
+
 def test_a_number_in_a_fan_of_numbers_is_tried():
     texts = dict(attacks(target("12.5", "40", (), 12.5)))
     assert "12.5" in texts["numbers"].split(", ")
