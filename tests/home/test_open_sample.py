@@ -7,7 +7,7 @@ from django.db import connection
 from django.utils import timezone
 
 from rftstudio.accounts.models import Workspace
-from rftstudio.graders.actions import publish_grader
+from rftstudio.graders.actions import publish_tested
 from rftstudio.graders.models import Grader
 from rftstudio.home.samples import open_sample, shipped_samples
 from rftstudio.tasksets.actions import publish_version
@@ -15,14 +15,14 @@ from rftstudio.tasksets.models import TaskSet
 
 
 @pytest.mark.parametrize("sample", shipped_samples(), ids=lambda sample: sample.slug)
-def test_every_sample_opens_and_can_be_published(workspace, alice, sample):
+def test_every_sample_opens_and_withstands_what_publishing_tries(workspace, alice, sample):
     taskset = open_sample(workspace=workspace, slug=sample.slug, by=alice)
     assert taskset.items.live().count() == len(sample.items)
     assert (taskset.sample_slug, taskset.created_by) == (sample.slug, alice)
     version = publish_version(taskset=taskset, by=alice)
     assert version.counts == {split: len(sample.split(split)) for split in ("train", "validation", "test")}
     grader = Grader.objects.used_by(taskset)
-    assert publish_grader(grader=grader, by=alice).number == 1
+    assert publish_tested(grader=grader, by=alice).number == 1
 
 
 def test_opened_twice_it_is_the_same(workspace, alice):
