@@ -26,6 +26,6 @@ class Command(BaseCommand):
             raise CommandError(f"There is no job called {model}. {error}") from error
         if not issubclass(found, EngineJob):
             raise CommandError(f"{model} is not a job.")
-        for part in ("ingest", "settle"):  # now, so that an update in the middle of a run cannot mix old code and new
+        for part in found.parts:  # now, so that an update in the middle of a run cannot mix old code and new
             import_module(f"{found._meta.app_config.name}.{part}")
         Supervisor(found, pk, nonce).run()
