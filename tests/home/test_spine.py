@@ -80,5 +80,5 @@ def test_a_run_is_watched_then_compared(workspace):
 
 def test_it_costs_few_queries(workspace, django_assert_max_num_queries):
     taskset = make_run(workspace=workspace).taskset
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         spine_of(taskset)
