@@ -148,7 +148,8 @@ def _form(found: Measures, setup: Setup) -> Iterator[Finding]:
     if unreadable > UNREADABLE:
         text = f"{found.n_unreadable} of {found.n_answers} answers are not in the form that the task asks for. The "
         text += "model learns the form first, and the task only after."
-        yield Finding("unreadable", "weak", "Answers are not in the form asked for", text, _help(setup))
+        remedies = _help(setup)[:-1]  # a larger model is no remedy for a form that was never shown
+        yield Finding("unreadable", "weak", "Answers are not in the form asked for", text, remedies)
 
 
 def _habit(found: Measures, setup: Setup) -> Iterator[Finding]:

@@ -8,14 +8,14 @@ from rftstudio.evaluations.words import interval, plain
 VERDICTS = {"ready": "ready", "weak": "weak", "not_yet": "not yet"}
 PILLS = {"ready": "good", "weak": "warn", "not_yet": "bad"}
 _OPENINGS = {
-    "ready": "Ready: this will train.",
-    "weak": "Weak: this may train, but slowly or not far.",
-    "not_yet": "Not yet: this would not train as it is.",
+    "ready": "This will train.",
+    "weak": "This may train, but slowly or not far.",
+    "not_yet": "This would not train as it is.",
 }
 
 
 def headline(summary: Mapping[str, Any]) -> str:
-    """The verdict in one sentence."""
+    """The verdict in one sentence; the word itself stands beside it."""
     return _OPENINGS[summary["verdict"]]
 
 
@@ -28,6 +28,8 @@ def evidence(summary: Mapping[str, Any]) -> str:
     n_scored = summary["n_items"] - len(summary["unscored"])
     spread = n_scored - len(summary["no_spread"])
     mean = f"{plain(reward['mean'])} {interval(reward)}".strip()
+    if not spread:
+        return f"{asked} Its mean reward is {mean}. On no task do some answers score better than others."
     return (
         f"{asked} Its mean reward is {mean}. On {spread} of {_tasks(n_scored)} some answers score better than others: "
         "those are the ones to learn from."

@@ -15,7 +15,7 @@ class Command(BaseCommand):
     requires_system_checks = ()  # a supervisor starts in half a second and imports no page
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("model", help="runs.run or evaluations.comparison")
+        parser.add_argument("model", help="runs.run, evaluations.comparison or evaluations.readiness")
         parser.add_argument("pk", type=int)
         parser.add_argument("--nonce", required=True, help="what the row names as its supervisor")
 
