@@ -4,6 +4,7 @@ import pytest
 
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.job import read_items, read_job
+from rftstudio.evaluations.actions import create_comparison
 from rftstudio.evaluations.models import Attempt, Readiness
 from rftstudio.evaluations.readiness.actions import check_again, drop_solved, publish_and_check
 from rftstudio.evaluations.readiness.choose import chosen_rows
@@ -14,8 +15,9 @@ from rftstudio.runs import queue
 from rftstudio.runs.actions import cancel_job
 from rftstudio.runs.jobs import Status
 from rftstudio.tasksets.actions import publish_version, restore_items, save_item
+from tests.evaluations.build import make_tuned_run
 from tests.evaluations.readiness import LABELS, SPREAD, finish, make_asked_taskset, make_check, start
-from tests.factories import make_base_model, make_taskset
+from tests.factories import make_base_model, make_run, make_taskset
 
 
 @pytest.fixture
@@ -134,6 +136,14 @@ def test_taking_the_same_rows_in_twice_changes_nothing(taskset):
     check = make_check(taskset=taskset)
     finish(check)
     assert check.attempts.count() == 64
+
+
+def test_its_place_in_the_line(taskset, workspace):
+    """Comparisons first, then checks, then trainings, as places are handed out."""
+    comparison = create_comparison(run=make_tuned_run(workspace=workspace))
+    training = make_run(workspace=workspace)
+    check = start(taskset=taskset)
+    assert [queue.position(job) for job in (comparison, check, start(taskset=taskset), training)] == [1, 2, 3, 4]
 
 
 def test_cancel_and_again(taskset, alice):
