@@ -135,7 +135,7 @@ def _form(found: Measures, setup: Setup) -> Iterator[Finding]:
             longer = min(longer, max(setup.limit, setup.context // 2))
         text = f"{found.n_truncated} of {found.n_answers} answers ran into the limit of {setup.limit} tokens. What is "
         text += "cut off is marked as it stands, usually badly."
-        remedies = ("longer", "instructions") if longer > setup.limit else ("instructions",)
+        remedies: tuple[str, ...] = ("longer", "instructions") if longer > setup.limit else ("instructions",)
         yield Finding(
             "truncated",
             "stop" if cut > CUT_STOP else "weak",
