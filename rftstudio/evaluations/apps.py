@@ -6,7 +6,8 @@ class EvaluationsConfig(AppConfig):
     label = "evaluations"
 
     def ready(self) -> None:
-        from rftstudio.evaluations.stored import ComparedAnswers
+        from rftstudio.evaluations.stored import CheckedAnswers, ComparedAnswers
         from rftstudio.graders.stored_answers import register
 
         register("comparison", ComparedAnswers())
+        register("readiness", CheckedAnswers())

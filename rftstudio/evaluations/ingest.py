@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rftstudio.evaluations.models import Answer, Comparison
+from rftstudio.evaluations.models import Answer, Attempt, Comparison, Readiness
 from rftstudio.runs.ingest import without_nul
 
 KEPT_MESSAGES = 50
@@ -17,27 +17,39 @@ def ingest_rows(*, comparison: Comparison, log: str, rows: list[dict[str, Any]])
         _take_events(comparison, rows)
 
 
+def ingest_attempts(*, check: Readiness, log: str, rows: list[dict[str, Any]]) -> None:
+    """The same for a readiness check, which has one model."""
+    rows = [without_nul(row) for row in rows]
+    if log == "answers":
+        attempts = [Attempt(readiness=check, **_given(row)) for row in rows]
+        Attempt.objects.bulk_create(attempts, batch_size=500, ignore_conflicts=True)
+    elif log == "events":
+        _take_events(check, rows)
+
+
 def _answer(comparison: Comparison, row: dict[str, Any]) -> Answer:
-    return Answer(
-        comparison=comparison,
-        seq=row["seq"],
-        item_key=str(row["item_id"])[:64],
-        model=row["model"],
-        sample=row["sample"],
-        text=row["text"],
-        tokens=row["tokens"],
-        truncated=row["truncated"],
-        score=row["score"],
-        grade=row["grade"],
-    )
+    return Answer(comparison=comparison, model=row["model"], **_given(row))
 
 
-def _take_events(comparison: Comparison, rows: list[dict[str, Any]]) -> None:
+def _given(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "seq": row["seq"],
+        "item_key": str(row["item_id"])[:64],
+        "sample": row["sample"],
+        "text": row["text"],
+        "tokens": row["tokens"],
+        "truncated": row["truncated"],
+        "score": row["score"],
+        "grade": row["grade"],
+    }
+
+
+def _take_events(job: Comparison | Readiness, rows: list[dict[str, Any]]) -> None:
     """Progress and what judges cost, the first event (versions, host, model), warnings; the latest of each wins."""
-    result: dict[str, Any] = dict(comparison.result)
+    result: dict[str, Any] = dict(job.result)
     warnings: list[dict[str, Any]] = list(result.get("warnings", []))
     seen = {warning["seq"] for warning in warnings}
-    progress = comparison.progress
+    progress = job.progress
     for row in rows:
         if row["type"] == "progress":
             progress = {name: row["data"][name] for name in ("done", "total", "judges") if name in row["data"]}
@@ -46,5 +58,5 @@ def _take_events(comparison: Comparison, rows: list[dict[str, Any]]) -> None:
         elif row["type"] == "message" and row["level"] in ("warn", "error") and row["seq"] not in seen:
             warnings.append({"seq": row["seq"], "level": row["level"], "message": row["message"]})
     result["warnings"] = warnings[-KEPT_MESSAGES:]
-    Comparison.objects.filter(pk=comparison.pk).update(progress=progress, result=result)
-    comparison.progress, comparison.result = progress, result
+    type(job)._default_manager.filter(pk=job.pk).update(progress=progress, result=result)
+    job.progress, job.result = progress, result

@@ -1,4 +1,4 @@
-"""Comparisons: base and tuned answers to the same unseen items, side by side."""
+"""Comparisons: base and tuned answers to the same unseen items. Readiness checks: the base model's answers before."""
 
 from typing import Any, ClassVar
 
@@ -6,9 +6,11 @@ from django.db import models
 from django.db.models import Q
 
 from rftstudio.accounts.models import Workspace
+from rftstudio.graders.models import GraderVersion
+from rftstudio.registry.models import BaseModel
 from rftstudio.runs.jobs import EngineJob
 from rftstudio.runs.models import Run
-from rftstudio.tasksets.models import TaskSet
+from rftstudio.tasksets.models import TaskSet, TaskSetVersion
 
 
 class Comparison(EngineJob):
@@ -110,3 +112,73 @@ class ComparedItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.comparison_id}:{self.item_key}"
+
+
+class Readiness(EngineJob):
+    """Several answers of a base model to some training tasks, before anything is trained: will this train?
+
+    Kept by task set and grader version. settings: the engine's evaluation settings. pass_score: from which an answer
+    counts as right. n_items: tasks asked for, at most. summary: made once when it ends (`readiness/settle.py`).
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="readiness_checks")
+    taskset_version = models.ForeignKey(TaskSetVersion, on_delete=models.CASCADE, related_name="readiness_checks")
+    grader_version = models.ForeignKey(GraderVersion, on_delete=models.CASCADE, related_name="readiness_checks")
+    base_model = models.ForeignKey(BaseModel, on_delete=models.CASCADE, related_name="readiness_checks")
+    settings = models.JSONField(default=dict)
+    seed = models.PositiveIntegerField(default=0)
+    pass_score = models.FloatField(default=1.0)
+    n_items = models.PositiveIntegerField(default=64)
+    expected_seconds = models.FloatField(null=True, blank=True)
+    result = models.JSONField(default=dict, blank=True)
+    summary = models.JSONField(default=dict, blank=True)
+
+    job_folder: ClassVar[str] = "readiness"
+    parts: ClassVar[tuple[str, ...]] = ("ingest", "readiness.settle")
+    queue_rank: ClassVar[int] = 0  # a minute or two, and somebody waits for it
+    workspace_path: ClassVar[str] = "workspace"
+
+    class Meta:
+        ordering: ClassVar = ["-created_at", "-pk"]
+        verbose_name = "readiness check"
+
+    def __str__(self) -> str:
+        return f"Readiness of {self.taskset_version}"
+
+    @property
+    def taskset(self) -> TaskSet:
+        return self.taskset_version.taskset
+
+    def ingest(self, log: str, rows: list[dict[str, Any]]) -> None:
+        from rftstudio.evaluations.ingest import ingest_attempts
+
+        ingest_attempts(check=self, log=log, rows=rows)
+
+    def settle(self) -> None:
+        from rftstudio.evaluations.readiness.settle import settle_check
+
+        settle_check(check=self)
+
+
+class Attempt(models.Model):
+    """One of the base model's answers in a readiness check, graded."""
+
+    readiness = models.ForeignKey(Readiness, on_delete=models.CASCADE, related_name="attempts")
+    seq = models.PositiveIntegerField()
+    item_key = models.CharField(max_length=64)
+    sample = models.PositiveIntegerField(default=0)
+    text = models.TextField()
+    tokens = models.PositiveIntegerField(default=0)
+    truncated = models.BooleanField(default=False)
+    score = models.FloatField(null=True)
+    grade = models.JSONField(default=dict)
+
+    workspace_path: ClassVar[str] = "readiness__workspace"
+
+    class Meta:
+        ordering: ClassVar = ["seq"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["readiness", "seq"], name="attempt_once")]
+        indexes: ClassVar = [models.Index(fields=["readiness", "item_key"], name="attempts_by_item")]
+
+    def __str__(self) -> str:
+        return f"{self.readiness_id}:{self.item_key}:{self.sample}"

@@ -48,7 +48,7 @@ def side_by_side(comparison: Comparison, items: Sequence[ComparedItem], *, marke
         rows.append(
             Row(
                 item=item,
-                inputs=list(_inputs(source, labels)),
+                inputs=list(inputs_of(source, labels)),
                 reference=shown_answer(source.reference_answer, definition["answer_type"]),
                 tags=source.tags,
                 pairs=[
@@ -59,7 +59,7 @@ def side_by_side(comparison: Comparison, items: Sequence[ComparedItem], *, marke
     return rows
 
 
-def _inputs(source: VersionItem, labels: dict[str, str]) -> Iterator[tuple[str, str]]:
+def inputs_of(source: VersionItem, labels: dict[str, str]) -> Iterator[tuple[str, str]]:
     """The columns that the task set names, or the last message of an imported conversation."""
     if source.messages:
         yield "Message", str(source.messages[-1]["content"])

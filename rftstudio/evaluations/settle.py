@@ -1,6 +1,7 @@
 """What follows the end of a comparison: statistics, a sortable row an item, the proof of which weights answered."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from django.db import transaction
@@ -19,7 +20,7 @@ def settle_comparison(*, comparison: Comparison) -> None:
     A comparison that did not succeed keeps what was ingested and gets no summary. One that says it succeeded and left
     answers out is failed instead, with a sentence.
     """
-    outcome = _read_result(comparison)
+    outcome = read_result(comparison.directory)
     result = {**comparison.result, **outcome}
     Comparison.objects.filter(pk=comparison.pk).update(result=result)
     comparison.result = result
@@ -45,9 +46,10 @@ def settle_comparison(*, comparison: Comparison) -> None:
     comparison.summary = summary
 
 
-def _read_result(comparison: Comparison) -> dict[str, Any]:
+def read_result(directory: Path) -> dict[str, Any]:
+    """What the engine wrote at its end; empty where it wrote nothing that can be read."""
     try:
-        found = json.loads((comparison.directory / "result.json").read_text(encoding="utf-8"))
+        found = json.loads((directory / "result.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -1,6 +1,6 @@
-"""Where a task set stands on its way to a better model: tasks, grader, training, comparison.
+"""Where a task set stands on its way to a better model: tasks, grader, readiness, training, comparison.
 
-The only place that sees all the rooms at once. Reads, never writes; five small queries.
+The only place that sees all the rooms at once. Reads, never writes; a few small queries.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from django.db.models import Count, Q
 from django.urls import NoReverseMatch, reverse
 
-from rftstudio.evaluations.models import Comparison
+from rftstudio.evaluations.models import Comparison, Readiness
+from rftstudio.evaluations.readiness.words import VERDICTS
 from rftstudio.graders.models import Grader
 from rftstudio.runs.jobs import OPEN_STATUSES, Status
 from rftstudio.runs.models import Run
@@ -41,7 +42,7 @@ def _address(name: str, *args: object) -> str:
 
 
 def spine_of(taskset: TaskSet) -> Spine:
-    """The four steps of a task set and the one thing to do next."""
+    """The five steps of a task set and the one thing to do next."""
     counts = taskset.items.filter(deleted_at=None).aggregate(
         items=Count("pk"), answered=Count("pk", filter=Q(reference_answer__isnull=False))
     )
@@ -51,6 +52,12 @@ def spine_of(taskset: TaskSet) -> Spine:
     run = Run.objects.filter(taskset_version__taskset=taskset).order_by("-pk").first()
     comparison = (
         Comparison.objects.filter(run__taskset_version__taskset=taskset).order_by("-pk").first() if run else None
+    )
+    check = (
+        Readiness.objects.filter(taskset_version__taskset=taskset)
+        .select_related("taskset_version", "grader_version")
+        .order_by("-pk")
+        .first()
     )
     tasks_url = _address("tasksets:detail", taskset.pk)
     grader_url = _address("graders:open", taskset.pk)
@@ -76,6 +83,8 @@ def spine_of(taskset: TaskSet) -> Spine:
             "grader", "Grader", "ready" if tasks.state == "done" else "off", "how answers are marked", grader_url
         )
 
+    current = check is None or (check.taskset_version, check.grader_version) == (version, grader_version)
+    checked = _checked(check, taskset, current=current, can_check=tasks.state == "done" and grader is not None)
     can_launch = tasks.state == "done" and grader is not None
     if run is None:
         trained = Step("training", "Training", "ready" if can_launch else "off", "not started", launch_url)
@@ -99,17 +108,40 @@ def spine_of(taskset: TaskSet) -> Spine:
         note = f"{difference:+.2f} against base" if difference is not None else comparison.get_status_display().lower()
         compared = Step("comparison", "Comparison", state, note, _address("evaluations:detail", comparison.pk))
 
-    steps = (tasks, marked, trained, compared)
-    return Spine(steps, *_next(steps, taskset=taskset, run=run, grader=grader))
+    steps = (tasks, marked, checked, trained, compared)
+    return Spine(steps, *_next(steps, taskset=taskset, run=run, grader=grader, check=check))
 
 
-def _next(steps: tuple[Step, ...], *, taskset: TaskSet, run: Run | None, grader: Grader | None) -> tuple[str, str]:
+def _checked(check: Readiness | None, taskset: TaskSet, *, current: bool, can_check: bool) -> Step:
+    """Readiness never stands in the way: a training may be launched without it."""
+    slug, name = "readiness", "Readiness"
+    if check is None:
+        state, note = ("ready", "not checked yet") if can_check else ("off", "will it train?")
+        return Step(slug, name, state, note, _address("evaluations:readiness", taskset.pk))
+    url = _address("evaluations:readiness_detail", check.pk)
+    if check.status in OPEN_STATUSES:
+        return Step(slug, name, "busy", check.get_status_display().lower(), url)
+    verdict = check.summary.get("verdict", "")
+    note = VERDICTS.get(verdict, check.get_status_display().lower())
+    if not current:
+        note += f", of version {check.taskset_version.number}"
+    return Step(slug, name, "done" if verdict in ("ready", "weak") else "ready", note, url)
+
+
+def _next(
+    steps: tuple[Step, ...], *, taskset: TaskSet, run: Run | None, grader: Grader | None, check: Readiness | None
+) -> tuple[str, str]:
     """The one button: its words and its address."""
-    tasks, marked, trained, compared = steps
+    tasks, marked, checked, trained, compared = steps
     if tasks.state != "done":
         return ("Add tasks" if "no items" in tasks.note else "Complete the answers"), tasks.url
     if grader is None:
         return "Choose how answers are marked", marked.url
+    if run is None and checked.state == "busy":
+        return "Watch the check", checked.url
+    if run is None and checked.state == "ready":
+        found = check is not None and check.summary
+        return ("See what is missing" if found else "Check whether it trains"), checked.url
     if run is None:
         return "Launch a training", trained.url
     if trained.state == "busy":

@@ -1,8 +1,7 @@
 """What can be done to trainings: launch and cancel. Verbs; each returns the object. What they leave: `settle.py`."""
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +12,16 @@ from rftstudio.accounts.models import User
 from rftstudio.engine import presets
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.job import Job, Model, list_files, write_job
-from rftstudio.graders.actions import publish_tested
 from rftstudio.graders.models import Grader, GraderVersion
-from rftstudio.graders.proof import NotProven
 from rftstudio.graders.toolbox import Toolbox
 from rftstudio.registry.actions import register_embedded
 from rftstudio.registry.models import BaseModel
 from rftstudio.runs import queue
 from rftstudio.runs.check import check_launch
+from rftstudio.runs.drafts import publish_drafts
 from rftstudio.runs.expect import expected_seconds
 from rftstudio.runs.jobs import EngineJob, Status
 from rftstudio.runs.models import Run
-from rftstudio.tasksets.actions import publish_version
 from rftstudio.tasksets.models import AnswerType, TaskSet, TaskSetVersion
 
 
@@ -108,26 +105,10 @@ def publish_and_launch(
 
     Raises `SpecError` with "taskset_version" or "grader_version" as its path where a draft cannot be published.
     """
-    if taskset_version is None:
-        with _errors_at("taskset_version"):
-            taskset_version = publish_version(taskset=taskset, by=by)
-    if grader_version is None:
-        with _errors_at("grader_version"):
-            grader_version = publish_tested(grader=grader, by=by)
-    return launch_run(taskset_version=taskset_version, grader_version=grader_version, by=by, **launch)
-
-
-@contextmanager
-def _errors_at(path: str) -> Iterator[None]:
-    """The author's mistakes in here belong to that field."""
-    try:
-        yield
-    except NotProven as error:
-        error.path = path
-        raise
-    except SpecError as error:
-        where = f"{error.path}: " if error.path else ""
-        raise SpecError(f"{where}{error.message}", path=path, fix=error.fix) from error
+    tasks, marks = publish_drafts(
+        taskset=taskset, grader=grader, taskset_version=taskset_version, grader_version=grader_version, by=by
+    )
+    return launch_run(taskset_version=tasks, grader_version=marks, by=by, **launch)
 
 
 def cancel_run(*, run: Run, by: User | None) -> Run:

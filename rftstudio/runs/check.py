@@ -75,6 +75,33 @@ def check_launch(
     return Checked(full, items, test)
 
 
+def check_sampling(
+    *,
+    taskset_version: TaskSetVersion,
+    grader_version: GraderVersion,
+    base_model: BaseModel,
+    items: list[Item],
+    settings: dict[str, Any],
+) -> None:
+    """What would stop a base model from answering these items, or the grader from marking the answers.
+
+    settings: of an evaluation. Raises `SpecError` as `check_launch`.
+    """
+    if grader_version.grader.taskset_id != taskset_version.taskset_id:
+        raise SpecError("This grader belongs to another task set.", path="grader_version", fix="Choose one of its own.")
+    if not items:
+        raise SpecError(
+            f"Version {taskset_version.number} has no training tasks.",
+            path="taskset_version",
+            fix="Give some tasks to that split and publish again.",
+        )
+    _check_grader(grader_version, taskset_version, items)
+    check_budget(_toolbox(grader_version), settings)
+    _check_model(base_model)
+    _check_lengths(base_model, items, settings["max_completion_length"])
+    _check_disk()
+
+
 def _check_grader(version: GraderVersion, taskset_version: TaskSetVersion, items: list[Item]) -> Spec:
     """It can be read, knows the columns, and marks reference answers."""
     try:

@@ -1,5 +1,6 @@
 """How long a training is expected to take on this machine, from a timed step of its base model."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -7,8 +8,15 @@ from typing import Any
 
 from rftstudio.engine import presets
 from rftstudio.engine.errors import SpecError
-from rftstudio.engine.estimate import Timing, Workload, estimate_training, tokens_in, workload_of
-from rftstudio.engine.presets import TrainingSettings
+from rftstudio.engine.estimate import (
+    Timing,
+    Workload,
+    estimate_evaluation,
+    estimate_training,
+    tokens_in,
+    workload_of,
+)
+from rftstudio.engine.presets import EvaluationSettings, TrainingSettings
 from rftstudio.engine.types import Item
 from rftstudio.registry.actions import ask_for_timing
 from rftstudio.registry.models import BaseModel
@@ -47,9 +55,17 @@ def expected_seconds(
     return _seconds(timing, work, settings)
 
 
-def outlook_of(*, taskset: TaskSet, model: BaseModel | None, preset: str, settings: Mapping[str, Any]) -> Outlook:
+def outlook_of(
+    *,
+    taskset: TaskSet,
+    model: BaseModel | None,
+    preset: str,
+    settings: Mapping[str, Any],
+    answer_tokens: float | None = None,
+) -> Outlook:
     """Expected times of every preset, and of the chosen one with changed settings, for a draft as it stands.
 
+    answer_tokens: how long answers are, where that has been measured.
     Asks for a timing where there is none and nothing runs that would spoil it.
     """
     if model is None or not model.is_here:
@@ -67,11 +83,25 @@ def outlook_of(*, taskset: TaskSet, model: BaseModel | None, preset: str, settin
     n_items = live.count()
     n_validation = live.filter(split=Split.VALIDATION).count() or max(1, n_items // VALIDATION_SHARE)
     work = _workload(taskset, [draft_item(taskset, row) for row in rows], n_train=n_items, n_validation=n_validation)
+    if answer_tokens:
+        work = dataclasses.replace(work, answer_tokens=answer_tokens)
     chosen, limit = None, taskset.answer_limit
     with suppress(SpecError):  # the form says what is wrong
         chosen = _seconds(timing, work, presets.resolve(preset, settings, answer_limit=limit))
     by_preset = {name: _seconds(timing, work, presets.resolve(name, answer_limit=limit)) for name in presets.PRESETS}
     return Outlook("timed", by_preset, chosen)
+
+
+def expected_sampling(
+    model: BaseModel, settings: Mapping[str, Any], items: Sequence[Item], *, taskset: TaskSet
+) -> float | None:
+    """Seconds until the base model has answered these items; None where it has not been timed here."""
+    timing = timing_of(model)
+    if timing is None:
+        return None
+    work = _workload(taskset, items[:LOOKED_AT], n_train=len(items), n_validation=0)
+    read = EvaluationSettings.read(settings)
+    return coarse(estimate_evaluation(timing, work, read, n_items=len(items), n_models=1))
 
 
 def timing_of(model: BaseModel) -> Timing | None:

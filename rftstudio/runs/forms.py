@@ -78,18 +78,7 @@ class LaunchForm(forms.Form):
             self.fields[dial.name] = DialField(dial)
 
     def _set_choices(self, name: str, versions: list[Any], changes: int) -> None:
-        field = self.fields[name]
-        assert isinstance(field, forms.ChoiceField)
-        choices: list[Choice] = []
-        if changes or not versions:
-            number = versions[0].number + 1 if versions else 1
-            since = f", {_changes(changes)} since version {versions[0].number}" if versions else ""
-            choices.append((DRAFT, f"Draft{since}: becomes version {number}"))
-        choices += [
-            (str(version.pk), f"Version {version.number}, {version.published_at:%-d %b %Y}") for version in versions
-        ]
-        field.choices = choices
-        field.initial = choices[0][0]
+        set_version_choices(self.fields[name], versions, changes)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -133,11 +122,7 @@ class LaunchForm(forms.Form):
 
     def add_spec_error(self, error: SpecError) -> None:
         """Show an engine's complaint on the field it names, or above the form."""
-        text = " ".join(part for part in (error.message, error.fix) if part)
-        if isinstance(error, NotProven):
-            address = reverse(error.page, args=error.arguments)
-            text = format_html('{} <a href="{}">{}</a>', text, address, error.link)
-        self.add_error(error.path if error.path in self.fields else None, text)
+        show_spec_error(self, error)
 
     @property
     def common_dials(self) -> list[forms.BoundField]:
@@ -155,6 +140,30 @@ class LaunchForm(forms.Form):
     @property
     def dial_errors(self) -> bool:
         return any(dial.name in self.errors for dial in presets.DIALS)
+
+
+def show_spec_error(form: forms.Form, error: SpecError) -> None:
+    """Put an error on the field that it names, or above the form, with a link where there is something to look at."""
+    text = " ".join(part for part in (error.message, error.fix) if part)
+    if isinstance(error, NotProven):
+        address = reverse(error.page, args=error.arguments)
+        text = format_html('{} <a href="{}">{}</a>', text, address, error.link)
+    form.add_error(error.path if error.path in form.fields else None, text)
+
+
+def set_version_choices(field: forms.Field, versions: list[Any], changes: int) -> None:
+    """Offer the draft, where it has changes or nothing is published yet, then the versions; the first is chosen."""
+    assert isinstance(field, forms.ChoiceField)
+    choices: list[Choice] = []
+    if changes or not versions:
+        number = versions[0].number + 1 if versions else 1
+        since = f", {_changes(changes)} since version {versions[0].number}" if versions else ""
+        choices.append((DRAFT, f"Draft{since}: becomes version {number}"))
+    choices += [
+        (str(version.pk), f"Version {version.number}, {version.published_at:%-d %b %Y}") for version in versions
+    ]
+    field.choices = choices
+    field.initial = choices[0][0]
 
 
 def _help(dial: Dial) -> str:

@@ -1,6 +1,6 @@
 """A row that stands for an engine job: its status, its directory, who looks after it, what is wished of it.
 
-Abstract: a training run and a comparison are both jobs, and the same supervisor owns either.
+Abstract: trainings, comparisons and readiness checks are all jobs, and the same supervisor owns any of them.
 """
 
 from pathlib import Path
@@ -50,6 +50,7 @@ class EngineJob(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
 
     job_folder: ClassVar[str]  # under JOBS_DIR
+    parts: ClassVar[tuple[str, ...]] = ("ingest", "settle")  # modules of its room that its supervisor needs
     queue_rank: ClassVar[int] = 1  # what is short goes first: a comparison does not wait for the next training
 
     class Meta:

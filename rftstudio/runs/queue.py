@@ -82,12 +82,10 @@ def position(job: EngineJob) -> int:
     ahead = 0
     for model in job_models():
         waiting = model._default_manager.filter(status=Status.QUEUED)
-        if model.queue_rank < job.queue_rank:
-            ahead += waiting.count()
-        elif model is type(job):
-            ahead += waiting.filter(
-                Q(created_at__lt=job.created_at) | Q(created_at=job.created_at, pk__lt=job.pk)
-            ).count()
+        if model is type(job):
+            earlier = Q(created_at__lt=job.created_at) | Q(created_at=job.created_at, pk__lt=job.pk)
+            return ahead + waiting.filter(earlier).count() + 1
+        ahead += waiting.count()  # kinds are claimed one after the other
     return ahead + 1
 
 

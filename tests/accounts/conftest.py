@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from rftstudio.accounts.actions import invite
 from rftstudio.accounts.models import Role
-from rftstudio.evaluations.models import Answer, Comparison
+from rftstudio.evaluations.models import Answer, Comparison, Readiness
 from rftstudio.graders.calibration import add_answers, create_set
 from rftstudio.graders.cases import add_case
 from rftstudio.graders.judges.actions import create_judge
@@ -62,6 +62,15 @@ class WholeProject:
             "answer": Answer.objects.create(
                 comparison=comparison, seq=0, item_key="billing-0", model="base", text="billing"
             ),
+            "readiness": Readiness.objects.create(
+                workspace=self.workspace,
+                taskset_version=run.taskset_version,
+                grader_version=run.grader_version,
+                base_model=run.base_model,
+                settings={"samples": 8},
+                status="succeeded",
+                finished_at=timezone.now(),
+            ),
             "import": ItemImport.objects.create(taskset=self.taskset, file_name="a.csv", path="a.csv", format="csv"),
             "grader": run.grader_version.grader,
             "item": self.taskset.items.first(),
@@ -102,6 +111,7 @@ class WholeProject:
             "members": "membership",
             "open-invitations": "invitation",
             "comparisons": "comparison",
+            "readiness": "readiness",
             "graders": "grader",
             "judges": "judge",
             "secrets": "secret",

@@ -29,6 +29,7 @@ NOT_PAGES = {
 DIALOGS = {"graders:builder"}
 PAGES = {
     "accounts:people", "accounts:profile", "evaluations:compare", "evaluations:detail", "evaluations:list",
+    "evaluations:readiness", "evaluations:readiness_detail",
     "graders:builder", "graders:calibrate", "graders:cases", "graders:check", "graders:create", "graders:export",
     "graders:import", "graders:judge_change", "graders:judge_create", "graders:judges", "graders:list",
     "graders:list_create", "graders:list_detail", "graders:list_new_version", "graders:list_upload", "graders:lists",
@@ -63,7 +64,7 @@ class Links(HTMLParser):
 
 @pytest.fixture(scope="module")
 def addresses(studio: Studio, browser: Browser, operator: dict[str, Any]) -> list[str]:
-    """Every kind of page there is, with a training and its comparison among them."""
+    """Every kind of page there is, with a training, its comparison and a readiness check among them."""
     context = browser.new_context(base_url=studio.url, storage_state=operator)
     page = context.new_page()
     page.set_default_timeout(15_000)
@@ -75,6 +76,7 @@ def addresses(studio: Studio, browser: Browser, operator: dict[str, Any]) -> lis
     )
     upload(page, taskset)
     walk.comparison_of(studio, run)
+    walk.check(page, taskset)
     found = crawl(page, studio.url, ["/", f"/tasksets/{taskset}/", extra["kinds"]])
     context.close()
     return [*found, extra["invitation"]]

@@ -39,6 +39,17 @@ def pill(page: Page, text: str, seconds: float = 60) -> None:
     expect(page.locator("#status .pill").first).to_have_text(text, timeout=seconds * 1000)
 
 
+def check(page: Page, taskset: int) -> int:
+    """Starts a small readiness check of a task set, waits for its end and returns its number."""
+    page.goto(f"/tasksets/{taskset}/readiness/")
+    page.get_by_label("Base model").select_option(label="Tiny")
+    page.get_by_label("Tasks", exact=True).fill("8")
+    page.get_by_label("Longest answer").fill("2")
+    page.get_by_role("button", name="Check", exact=True).click()
+    expect(page.locator(".headline")).to_be_visible(timeout=90_000)
+    return int(page.url.rstrip("/").rpartition("/")[2])
+
+
 def comparison_of(studio: Studio, run: int) -> int:
     """The number of the run's comparison once it has succeeded. No page is open for that."""
     query = "SELECT id FROM evaluations_comparison WHERE run_id = ? AND status = 'succeeded'"

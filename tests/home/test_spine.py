@@ -1,8 +1,11 @@
 """The spine says where a task set stands and names the one next thing."""
 
+from rftstudio.evaluations.models import Readiness
 from rftstudio.graders.actions import create_grader
 from rftstudio.home.spine import spine_of
 from rftstudio.runs.models import Run
+from rftstudio.tasksets.actions import publish_version, save_item
+from tests.evaluations.readiness import make_check, start
 from tests.factories import make_run, make_taskset
 
 
@@ -12,7 +15,9 @@ def states(taskset):
 
 def test_an_empty_task_set_asks_for_tasks(workspace):
     taskset = make_taskset(workspace=workspace, items=0)
-    assert states(taskset) == {"tasks": "ready", "grader": "off", "training": "off", "comparison": "off"}
+    assert states(taskset) == {
+        "tasks": "ready", "grader": "off", "readiness": "off", "training": "off", "comparison": "off",
+    }  # fmt: skip
     assert spine_of(taskset).next_label == "Add tasks"
 
 
@@ -24,13 +29,42 @@ def test_a_missing_answer_is_counted(workspace):
     assert spine.next_label == "Complete the answers"
 
 
-def test_tasks_then_grader_then_training(workspace):
+def test_tasks_then_grader_then_readiness_then_training(workspace):
     taskset = make_taskset(workspace=workspace)
     assert spine_of(taskset).next_label == "Choose how answers are marked"
     create_grader(taskset=taskset, by=None)
     spine = spine_of(taskset)
-    assert spine.next_label == "Launch a training"
-    assert spine.next_url == f"/tasksets/{taskset.pk}/launch/"
+    assert (spine.next_label, spine.next_url) == ("Check whether it trains", f"/tasksets/{taskset.pk}/readiness/")
+    assert states(taskset)["training"] == "ready", "a launch does not wait for the check"
+    check = start(taskset=taskset)
+    assert states(taskset)["readiness"] == "busy"
+    assert spine_of(taskset).next_label == "Watch the check"
+    Readiness.objects.filter(pk=check.pk).update(status="failed")
+    assert spine_of(taskset).next_label == "Check whether it trains"
+    make_check(taskset=taskset)
+    spine = spine_of(taskset)
+    assert (states(taskset)["readiness"], spine.steps[2].note) == ("done", "ready")
+    assert (spine.next_label, spine.next_url) == ("Launch a training", f"/tasksets/{taskset.pk}/launch/")
+
+
+def test_what_is_missing_is_shown_and_does_not_stand_in_the_way(workspace):
+    taskset = make_taskset(workspace=workspace)
+    create_grader(taskset=taskset, by=None)
+    keys = taskset.items.values_list("key", flat=True)
+    check = make_check(taskset=taskset, answers={key: ["No idea."] * 8 for key in keys})
+    spine = spine_of(taskset)
+    assert (states(taskset)["readiness"], spine.steps[2].note) == ("ready", "not yet")
+    assert (spine.next_label, spine.next_url) == ("See what is missing", f"/readiness/{check.pk}/")
+    assert states(taskset)["training"] == "ready"
+
+
+def test_a_check_of_older_versions_says_so(workspace):
+    taskset = make_taskset(workspace=workspace)
+    create_grader(taskset=taskset, by=None)
+    make_check(taskset=taskset)
+    save_item(item=taskset.items.first(), by=None, fields={"message": "Something else"})
+    publish_version(taskset=taskset, by=None)
+    assert spine_of(taskset).steps[2].note == "ready, of version 1"
 
 
 def test_a_run_is_watched_then_compared(workspace):
@@ -46,5 +80,5 @@ def test_a_run_is_watched_then_compared(workspace):
 
 def test_it_costs_few_queries(workspace, django_assert_max_num_queries):
     taskset = make_run(workspace=workspace).taskset
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         spine_of(taskset)

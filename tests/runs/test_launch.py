@@ -244,3 +244,12 @@ def test_a_directory_of_an_older_database_is_set_aside(taskset, grader, model, b
     assert second.directory == leftover
     assert json.loads((leftover / "job.json").read_text())["kind"] == "training"
     assert (leftover.parent / f"{second.pk}.old-1" / "job.json").read_text() == "{}"
+
+
+def test_a_link_may_propose_settings(url, typed, as_bob):
+    page = as_bob.get(url, {"max_completion_length": "64", "preset": "balanced", "steps": "<b>", "base_model": "zz"})
+    form = page.context["form"]
+    assert (form["max_completion_length"].value(), form["preset"].value()) == ("64", "balanced")
+    assert "2 changed" in page.text
+    assert "<b>" not in page.text
+    assert as_bob.get(url, {"preset": "wild"}).status_code == 200

@@ -1,5 +1,7 @@
 """An evaluation job: base and tuned models answer the same items with the same random numbers, and are graded.
 
+A readiness check is one too: the base model alone, several answers an item.
+
 One model is loaded; adapters are put on and taken off it. Answers go to `answers.jsonl` as they come, so
 a job that is killed goes on where it was. The base answers with its adapter off, which is what
 `result.json` says of it; a tuned model is known by the hash of its adapter file.
@@ -119,9 +121,10 @@ class EvaluationRun:
         versions = {name: importlib.metadata.version(name) for name in ("torch", "transformers", "peft")}
         name = self.job.model.name or Path(self.job.model.path).name
         sandbox = of_run(self.spec, self.events.path)
+        n_models = len(self.job.adapters) or 1
         say(
             self.events,
-            f"Asking {len(self.job.adapters) or 1} models about {n_items} tasks.{in_words(sandbox)}",
+            f"Asking {n_models} model{'s' * (n_models > 1)} about {n_items} tasks.{in_words(sandbox)}",
             kind="started",
             key="started",
             versions={**versions, "python": platform.python_version()},

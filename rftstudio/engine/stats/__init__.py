@@ -1,4 +1,4 @@
-"""Small statistics for comparing models: intervals, paired differences, pass@k.
+"""Small statistics for comparing models: intervals, paired differences, pass@k, readiness.
 
 Pure functions over numbers. SciPy is imported inside the one function that needs it, so that importing this package
 costs nothing. No pandas, no files, no grading.

@@ -13,7 +13,7 @@ register = template.Library()
 
 @register.inclusion_tag("home/_spine.html", takes_context=True)
 def spine(context: Context, taskset: TaskSet, current: str = "") -> dict[str, Any]:
-    """`current`: tasks, grader, training or comparison, the step this page belongs to.
+    """`current`: tasks, grader, readiness, training or comparison, the step this page belongs to.
 
     The button for what comes next is left out on the page that it leads to.
     """

@@ -16,11 +16,11 @@ from rftstudio.engine.errors import SpecError, SystemFault
 from rftstudio.graders.models import Grader
 from rftstudio.registry.models import BaseModel
 from rftstudio.runs import actions, queue
+from rftstudio.runs.drafts import unpublished
 from rftstudio.runs.expect import Outlook, outlook_of
 from rftstudio.runs.forms import LaunchForm
 from rftstudio.runs.judged import Asked, asked_by
 from rftstudio.runs.models import Run
-from rftstudio.tasksets.compare import count_changes
 from rftstudio.tasksets.models import TaskSet
 
 ON_CARD = ("steps", "batch_size", "group_size", "learning_rate", "max_completion_length", "eval_interval")
@@ -88,11 +88,7 @@ def outlook(request: Request, pk: int) -> HttpResponse:
 
 
 def _form(request: Request, taskset: TaskSet, grader: Grader | None) -> LaunchForm:
-    latest = grader.latest_version if grader else None
-    changed = {
-        "taskset": count_changes(taskset, taskset.latest_version),
-        "grader": int(grader is not None and latest is not None and grader.content_hash != latest.content_hash),
-    }
+    changed = unpublished(taskset, grader)
     data = request.POST if request.method == "POST" else None
     return LaunchForm(data, taskset=taskset, grader=grader, changed=changed, initial=_initial(request, taskset))
 
@@ -106,6 +102,12 @@ def _cloned(request: Request, taskset: TaskSet) -> Run | None:
 
 
 def _initial(request: Request, taskset: TaskSet) -> dict[str, Any]:
+    """The settings of another run (`?from=7`), and those that a link proposes (`?max_completion_length=64`)."""
+    names = ("preset", *(dial.name for dial in presets.DIALS))
+    return {**_of_run(request, taskset), **{name: request.GET[name][:40] for name in names if name in request.GET}}
+
+
+def _of_run(request: Request, taskset: TaskSet) -> dict[str, Any]:
     run = _cloned(request, taskset)
     if run is None:
         return {}

@@ -1,5 +1,6 @@
 """A task set's items: the table with its filters, inline cells, and what a row's buttons do."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -96,7 +97,7 @@ def bulk(request: Request, pk: int) -> HttpResponse:
     command = request.POST.get("do", "")
     if command == "delete":
         count, moment = actions.delete_items(taskset=taskset, items=items, by=person(request))
-        _offer_undo(request, taskset, count, moment.isoformat())
+        _offer_undo(request, taskset, count, moment)
     elif command == "restore":
         count = actions.restore_items(taskset=taskset, items=items, by=person(request))
         messages.success(request, f"{counted(count, 'item')} restored.")
@@ -142,7 +143,7 @@ def delete(request: Request, pk: int) -> HttpResponse:
     item = fetch_item(request, pk, Action.EDIT)
     items = item.taskset.items.filter(pk=pk)
     count, moment = actions.delete_items(taskset=item.taskset, items=items, by=person(request))
-    _offer_undo(request, item.taskset, count, moment.isoformat())
+    _offer_undo(request, item.taskset, count, moment)
     return redirect(_back(request, item.taskset))
 
 
@@ -166,9 +167,14 @@ def _back(request: Request, taskset: TaskSet) -> str:
     return address
 
 
-def _offer_undo(request: Request, taskset: TaskSet, count: int, moment: str) -> None:
+def offer_undo(request: Request, taskset: TaskSet, text: str, moment: datetime) -> None:
+    """Have the task set's page say, once, what was deleted at that moment, with a button that restores it."""
+    request.session["undo"] = {"taskset": taskset.pk, "text": text, "at": moment.isoformat()}
+
+
+def _offer_undo(request: Request, taskset: TaskSet, count: int, moment: datetime) -> None:
     if count:
-        request.session["undo"] = {"taskset": taskset.pk, "text": f"Deleted {counted(count, 'item')}.", "at": moment}
+        offer_undo(request, taskset, f"Deleted {counted(count, 'item')}.", moment)
 
 
 def _undo(request: Request, taskset: TaskSet) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ class Command(BaseCommand):
     requires_system_checks = ()  # a supervisor starts in half a second and imports no page
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("model", help="runs.run or evaluations.comparison")
+        parser.add_argument("model", help="runs.run, evaluations.comparison or evaluations.readiness")
         parser.add_argument("pk", type=int)
         parser.add_argument("--nonce", required=True, help="what the row names as its supervisor")
 
@@ -26,6 +26,6 @@ class Command(BaseCommand):
             raise CommandError(f"There is no job called {model}. {error}") from error
         if not issubclass(found, EngineJob):
             raise CommandError(f"{model} is not a job.")
-        for part in ("ingest", "settle"):  # now, so that an update in the middle of a run cannot mix old code and new
+        for part in found.parts:  # now, so that an update in the middle of a run cannot mix old code and new
             import_module(f"{found._meta.app_config.name}.{part}")
         Supervisor(found, pk, nonce).run()

@@ -1,4 +1,4 @@
-"""Pages of this room: a task set's comparisons, one comparison, a new one, and the answers as a file."""
+"""A task set's comparisons, one comparison, a new one, and the answers as a file."""
 
 from typing import Any
 
