@@ -132,7 +132,7 @@ class Supervisor:
         intent = {"nonce": queue.new_nonce(), "starts": starts + 1, "at": done}
         self._write(handle=intent)
         try:
-            launch.withdraw_stop(directory)
+            launch.withdraw_requests(directory)
             offline = Path(read_job(directory).model.path).is_dir()
             env = environment(os.environ, offline=offline)
             child = local.start(directory, env=env, nonce=intent["nonce"], secrets=secrets)

@@ -28,8 +28,8 @@ TITLES = {
     "flat": "Validation does not rise",
 }
 
-# Where one of these is found, "all answers get the same mark" is no news.
-_EXPLAIN_NO_SPREAD = {"all_zero", "solved", "entropy_collapse", "copies"}
+# What is no news where one of these is found.
+_EXPLAINED_BY = {"no_spread": {"all_zero", "solved", "entropy_collapse", "copies"}, "flat": {"all_zero"}}
 
 
 def findings(points: Sequence[Point], *, total_steps: int) -> list[Finding]:
@@ -37,8 +37,7 @@ def findings(points: Sequence[Point], *, total_steps: int) -> list[Finding]:
     record = Record(points, total_steps)
     found = [finding for rule in _RULES if (finding := rule(record)) is not None]
     names = {finding.name for finding in found}
-    if names & _EXPLAIN_NO_SPREAD:
-        found = [finding for finding in found if finding.name != "no_spread"]
+    found = [finding for finding in found if not names & _EXPLAINED_BY.get(finding.name, set())]
     return sorted(found, key=lambda finding: LEVELS.index(finding.level))
 
 
