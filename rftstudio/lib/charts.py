@@ -254,7 +254,7 @@ def evidence_curve(
     )
     across = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": limit, "y1": limit}
     shapes = [across | {"line": {"color": "--bad", "dash": "dot", "width": 1.5}}] if limit is not None else []
-    return figure(traces, x="step", height=200, shapes=shapes, yaxis={"rangemode": "tozero"})
+    return figure(traces, x="step", height=180, shapes=shapes, yaxis={"rangemode": "tozero"})
 
 
 def score_histogram(scores: Sequence[float]) -> Figure:

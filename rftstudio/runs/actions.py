@@ -1,4 +1,4 @@
-"""What can be done to trainings: launch, pause, resume, cancel. Each returns the object. What they leave: `settle.py`."""
+"""What can be done to trainings: launch, pause, resume, cancel. Each returns it. What they leave: `settle.py`."""
 
 import shutil
 from collections.abc import Iterator
