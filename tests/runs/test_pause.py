@@ -99,6 +99,7 @@ def test_the_page_of_a_paused_run(paused, as_bob, as_vera):
     assert "/resume/" not in as_vera.get(f"/runs/{paused.pk}/").text
     listed = as_bob.get(f"/w/{paused.workspace.slug}/runs/?status=paused").text
     assert "step 7 of 20" in listed
+    assert "Paused" in as_bob.get(f"/w/{paused.workspace.slug}/").text, "nobody forgets it"
 
 
 def test_why_it_paused_by_itself(paused, as_bob):
