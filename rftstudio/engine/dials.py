@@ -278,6 +278,39 @@ DIALS: tuple[Dial, ...] = (
     ),
 )
 
+LIMIT_DIALS: tuple[Dial, ...] = (
+    Dial(
+        "max_minutes",
+        "Longest time",
+        "When so many minutes of training are over, the model is evaluated once more and the training ends with its "
+        "best checkpoint. Pauses and the time in line do not count. 0 sets no limit.",
+        "float",
+        0.0,
+        0.0,
+        100_000.0,
+        unit="minutes",
+    ),
+    Dial(
+        "patience",
+        "Stop without improvement",
+        "The training ends with its best checkpoint after so many evaluations in a row without a new best validation "
+        "reward (early stopping). 0 never does.",
+        "int",
+        0,
+        0,
+        1000,
+        unit="evaluations",
+    ),
+    Dial(
+        "pause_on_finding",
+        "Pause when something is plainly wrong",
+        "A grave finding of the run doctor, such as rewards that are all zero, pauses the training until somebody has "
+        "looked. Each kind does so once.",
+        "bool",
+        False,
+    ),
+)
+
 JUDGE_DIALS: tuple[Dial, ...] = (
     Dial(
         "judge_tokens",
@@ -303,7 +336,7 @@ JUDGE_DIALS: tuple[Dial, ...] = (
     ),
 )
 
-DIALS += JUDGE_DIALS
+DIALS += LIMIT_DIALS + JUDGE_DIALS
 
 EVALUATION_DIALS: tuple[Dial, ...] = (
     Dial("samples", "Answers per task", "Each model answers every task so many times.", "int", 1, 1, 64),

@@ -4,7 +4,7 @@
     lists/genes@3.json                               word lists that the grader names
     events.jsonl  rollouts.jsonl | answers.jsonl     append-only logs, `seq` from 1
     checkpoints/step-N/  result.json  log.txt        the engine's own
-    stop                                             created by whoever wants it to stop at the next step
+    stop  pause                                      created by whoever wants it to stop at the next step, or to pause
 
 It holds no secret and no database id that matters to the engine.
 """

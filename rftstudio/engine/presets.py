@@ -62,6 +62,9 @@ class TrainingSettings:
     weight_decay: float
     max_grad_norm: float
     max_no_score_share: float
+    max_minutes: float
+    patience: int
+    pause_on_finding: bool
     judge_tokens: int
     judge_cost: float
 

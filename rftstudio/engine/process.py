@@ -1,6 +1,6 @@
 """The edges of a job's process: how it hears that it should stop, and how it says why it ended.
 
-Exit codes: 0 succeeded, 1 system fault, 2 the author's mistake, 3 cancelled, 4 too many grader failures.
+Exit codes: 0 succeeded, 1 system fault, 2 the author's mistake, 3 cancelled, 4 too many grader failures, 5 paused.
 """
 
 import json
@@ -18,14 +18,18 @@ from rftstudio.engine.events import Log
 from rftstudio.engine.grading.tools import Tools, using
 from rftstudio.engine.job import Job, read_job, read_lists
 
-SUCCEEDED, FAULT, AUTHOR, CANCELLED, GRADER = 0, 1, 2, 3, 4
+SUCCEEDED, FAULT, AUTHOR, CANCELLED, GRADER, PAUSED = 0, 1, 2, 3, 4, 5
 
 
 class Stop:
-    """Whether somebody wants the job to stop: a file named `stop` in its directory, or SIGTERM."""
+    """Whether somebody wants the job to stop: a file named `stop` in its directory, or SIGTERM.
+
+    A file named `pause` asks for a pause; only a training knows how to do that.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.file = directory / "stop"
+        self.pause_file = directory / "pause"
         self.signalled = False
         signal.signal(signal.SIGTERM, self._signal)
 
@@ -34,6 +38,10 @@ class Stop:
 
     def __call__(self) -> bool:
         return self.signalled or self.file.exists()
+
+    @property
+    def pausing(self) -> bool:
+        return self.pause_file.exists()
 
 
 def run_job(directory: Path, body: Callable[[Job, Log, Stop], int]) -> int:

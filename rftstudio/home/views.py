@@ -17,7 +17,7 @@ from rftstudio.home.samples import open_sample as open_sample_action
 from rftstudio.home.samples import shipped_samples
 from rftstudio.home.spine import spine_of
 from rftstudio.home.status import parts
-from rftstudio.runs.jobs import OPEN_STATUSES
+from rftstudio.runs.jobs import OPEN_STATUSES, Status
 from rftstudio.tasksets.models import TaskSet
 
 
@@ -41,7 +41,8 @@ def workspace(request: Request, slug: str) -> HttpResponse:
     tasksets = TaskSet.objects.for_workspace(found).active()[:60]
     cards = [{"taskset": taskset, "spine": spine_of(taskset)} for taskset in tasksets]
     opened = {taskset.sample_slug for taskset in tasksets}
-    running = found.runs.filter(status__in=OPEN_STATUSES).select_related("taskset_version__taskset", "base_model")
+    unfinished = found.runs.filter(status__in=(*OPEN_STATUSES, Status.PAUSED))
+    running = unfinished.select_related("taskset_version__taskset", "base_model")
     context = {
         "workspace": found,
         "cards": cards,

@@ -220,6 +220,43 @@ def signal_curves(points: Sequence[Point], wanted: Sequence[tuple[str, str]], *,
     return figure(traces, x="step", y=y, height=240, yaxis=axis)
 
 
+def evidence_curve(
+    points: Sequence[Point], lines: Sequence[tuple[str, str]], *, since: int, limit: float | None
+) -> Figure:
+    """What a finding about a training rests on: its figures by step, the steps looked at marked, the limit dotted.
+
+    lines: (name in the metrics, label) pairs. A validation reward, known at few steps only, gets markers of its own.
+    """
+    traces: list[dict[str, Any]] = []
+    marked: list[tuple[int, float]] = []
+    for number, (name, label) in enumerate(lines):
+        found = [(point["step"], point[name]) for point in points if point.get(name) is not None]
+        if not found:
+            continue
+        few = name == "valid_reward_mean"
+        more: dict[str, Any] = {"width": 2.5, "markers": MARKERS[number]} if few else {"width": 1.5}
+        steps, values = [step for step, _ in found], [value for _, value in found]
+        traces.append(line(label, steps, values, colour=COLOURS[number], dash=DASHES[number], **more))
+        if not few:
+            marked += [(step, value) for step, value in found if step >= since > 0]
+    traces.append(
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": "the steps this rests on",
+            "x": [step for step, _ in marked],
+            "y": [value for _, value in marked],
+            "marker": {"color": COLOURS[0], "symbol": "circle-open", "size": 8},
+            "hoverinfo": "skip",
+            "hovertemplate": None,
+            "meta": {"live": "replace", "table": False},
+        }
+    )
+    across = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": limit, "y1": limit}
+    shapes = [across | {"line": {"color": "--bad", "dash": "dot", "width": 1.5}}] if limit is not None else []
+    return figure(traces, x="step", height=180, shapes=shapes, yaxis={"rangemode": "tozero"})
+
+
 def score_histogram(scores: Sequence[float]) -> Figure:
     """How many scores lie in each tenth of 0..1; what lies outside is counted at its end."""
     counts = [0] * 10

@@ -1,4 +1,4 @@
-"""What can be done to trainings: launch and cancel. Verbs; each returns the object. What they leave: `settle.py`."""
+"""What can be done to trainings: launch, pause, resume, cancel. Each returns it. What they leave: `settle.py`."""
 
 import shutil
 from contextlib import suppress
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from rftstudio.accounts.models import User
@@ -112,7 +113,7 @@ def publish_and_launch(
 
 
 def cancel_run(*, run: Run, by: User | None) -> Run:
-    """Ask for the end. A waiting run ends at once, a running one after its step. Raises `SpecError` once it is over."""
+    """Ask for the end: at once where it does not run, else after its step. Raises `SpecError` once it is over."""
     cancel_job(job=run, by=by)
     return run
 
@@ -120,11 +121,43 @@ def cancel_run(*, run: Run, by: User | None) -> Run:
 def cancel_job(*, job: EngineJob, by: User | None) -> EngineJob:
     """The same for any job. Whoever of two comes second finds it done."""
     rows = type(job)._default_manager.filter(pk=job.pk)
-    ended = rows.filter(status=Status.QUEUED).update(status=Status.CANCELLED, finished_at=timezone.now())
+    now = timezone.now()
+    ended = rows.filter(status__in=(Status.QUEUED, Status.PAUSED)).update(
+        status=Status.CANCELLED, finished_at=Coalesce("finished_at", now)
+    )
     if not ended and not rows.filter(status=Status.RUNNING).update(wish="cancel"):
         raise SpecError("This is over already.", fix="There is nothing to cancel.")
     job.refresh_from_db()
     return job
+
+
+def pause_run(*, run: Run, by: User | None) -> Run:
+    """Ask for a pause: at once where it waits, else after the step under way. Raises `SpecError` where it does not run.
+
+    A wish to stop goes before it.
+    """
+    rows = Run.objects.filter(pk=run.pk)
+    held = rows.filter(status=Status.QUEUED).update(status=Status.PAUSED)
+    if not held and not rows.filter(status=Status.RUNNING, wish__in=("", "pause")).update(wish="pause"):
+        raise SpecError("This training does not run.", fix="Only one that runs or waits can be paused.")
+    run.refresh_from_db()
+    return run
+
+
+def resume_run(*, run: Run, by: User | None) -> Run:
+    """Put a paused training back into the line; it goes on from where it paused. Raises `SpecError` for any other."""
+    with transaction.atomic():
+        run.refresh_from_db()
+        # What its log says until here is over, above all that it paused.
+        handle = {"log": run.offsets.get("events", 0)}
+        resumed = Run.objects.filter(pk=run.pk, status=Status.PAUSED).update(
+            status=Status.QUEUED, wish="", handle=handle
+        )
+        if not resumed:
+            raise SpecError("This training is not paused.", fix="Look at its page again.")
+        run.refresh_from_db()
+        queue.submit(run)
+    return run
 
 
 def _set_aside(directory: Path) -> None:

@@ -4,11 +4,14 @@ from collections import OrderedDict
 from datetime import datetime
 from typing import Any
 
+from rftstudio.engine import doctor
+from rftstudio.engine.doctor import Finding
 from rftstudio.lib import charts
 from rftstudio.runs.models import Run
 
 REMEMBERED = 16  # runs whose points a process keeps; some hundred kilobytes each
 Figures = dict[str, charts.Figure]
+FINDING = "finding-"  # before a finding's name: the figure of its evidence
 CURVES = ("criteria", "time", "length", "spread", "movement")  # beside the reward curve, on a tab of their own
 
 
@@ -68,9 +71,21 @@ def others(run: Run, points: list[dict[str, Any]]) -> Figures:
     return {name: figure for name, figure in found.items() if figure["data"]}
 
 
+def findings(run: Run, points: list[dict[str, Any]]) -> list[Finding]:
+    """What the run doctor says of what was reported so far."""
+    return doctor.findings(points, total_steps=total_steps(run))
+
+
+def evidence(finding: Finding, points: list[dict[str, Any]]) -> charts.Figure:
+    return charts.evidence_curve(points, finding.lines, since=finding.since, limit=finding.limit)
+
+
 def named(run: Run, points: list[dict[str, Any]], names: list[str]) -> Figures:
     """The figures that a page asks for."""
     found: Figures = {"reward": reward(run, points)} if "reward" in names else {}
     if any(name in CURVES for name in names):
         found |= {name: figure for name, figure in others(run, points).items() if name in names}
+    if any(name.startswith(FINDING) for name in names):
+        drawn = {FINDING + one.name: evidence(one, points) for one in findings(run, points)}
+        found |= {name: figure for name, figure in drawn.items() if name in names}
     return found

@@ -135,4 +135,6 @@ def _answer_tokens(taskset: TaskSet, items: Sequence[Item]) -> float:
 
 
 def _seconds(timing: Timing, work: Workload, settings: Mapping[str, Any]) -> float:
-    return coarse(estimate_training(timing, work, TrainingSettings.read(settings)).total_s)
+    read = TrainingSettings.read(settings)
+    total = estimate_training(timing, work, read).total_s
+    return coarse(min(total, 60 * read.max_minutes) if read.max_minutes else total)

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from rftstudio.engine import presets
+from rftstudio.engine.dials import LIMIT_DIALS
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.presets import Dial
 from rftstudio.graders.models import Grader, GraderVersion
@@ -18,6 +19,7 @@ from rftstudio.tasksets.models import TaskSet, TaskSetVersion
 
 DRAFT = "draft"  # publish the draft and take the version it becomes
 SHOWN_VERSIONS = 20
+LIMITS = frozenset(dial.name for dial in LIMIT_DIALS)
 Choice = tuple[str, str]
 
 
@@ -126,7 +128,12 @@ class LaunchForm(forms.Form):
 
     @property
     def common_dials(self) -> list[forms.BoundField]:
-        return [self[dial.name] for dial in presets.DIALS if not dial.advanced]
+        return [self[dial.name] for dial in presets.DIALS if not dial.advanced and dial.name not in LIMITS]
+
+    @property
+    def limit_dials(self) -> list[forms.BoundField]:
+        """What may end or pause a training early; shown without being asked for."""
+        return [self[dial.name] for dial in LIMIT_DIALS]
 
     @property
     def advanced_dials(self) -> list[forms.BoundField]:
@@ -134,12 +141,12 @@ class LaunchForm(forms.Form):
 
     @property
     def dials_filled(self) -> int:
-        """How many dials hold something, so that a folded section can say so."""
-        return sum(bool(self[dial.name].value()) for dial in presets.DIALS)
+        """How many dials of the folded section hold something, so that it can say so."""
+        return sum(bool(self[dial.name].value()) for dial in presets.DIALS if dial.name not in LIMITS)
 
     @property
     def dial_errors(self) -> bool:
-        return any(dial.name in self.errors for dial in presets.DIALS)
+        return any(dial.name in self.errors for dial in presets.DIALS if dial.name not in LIMITS)
 
 
 def show_spec_error(form: forms.Form, error: SpecError) -> None:

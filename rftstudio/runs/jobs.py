@@ -30,9 +30,10 @@ ENDED_STATUSES = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
 class EngineJob(models.Model):
     """What every job row has.
 
-    wish: what a person asked for ("cancel"), carried out by the supervisor. handle: the child, as
-    `engine.launch` writes it, and how often it was started anew. offsets: how far each log of the
-    directory has been ingested, in bytes.
+    wish: what a person asked for ("cancel", "pause"), carried out by the supervisor. handle: the child, as
+    `engine.launch` writes it, how often it was started anew, and how long the log of events was when it was
+    resumed. offsets: how far each log of the directory has been ingested, in bytes. finished_at: of a paused
+    job, since when it is paused.
     """
 
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.QUEUED, db_index=True)
@@ -71,7 +72,7 @@ class EngineJob(models.Model):
 
     @property
     def seconds_spent(self) -> float | None:
-        """From its start to its end or to now; None before it started."""
+        """From its start to its end or to now, without pauses (see `queue`); None before it started."""
         if self.started_at is None:
             return None
         return ((self.finished_at or timezone.now()) - self.started_at).total_seconds()

@@ -24,6 +24,15 @@ def seconds_left(points: Sequence[Mapping[str, Any]], *, total_steps: int, eval_
     return max(0.0, median(steps) * (total_steps - done) + (fmean(evaluations) if evaluations else 0.0) * to_come)
 
 
+def within_limit(left: float | None, points: Sequence[Mapping[str, Any]], max_minutes: float) -> float | None:
+    """Time left where a limit on the time ends it earlier; 0 minutes set no limit."""
+    if not max_minutes:
+        return left
+    worked = sum(point["timing"]["step"] for point in points if point.get("timing"))
+    rest = max(0.0, 60 * max_minutes - worked)
+    return rest if left is None else min(left, rest)
+
+
 def evaluations_left(done: int, *, total_steps: int, eval_interval: int) -> int:
     """Evaluations after step `done`: at every multiple of the interval and at the last step."""
     if done >= total_steps:

@@ -111,11 +111,13 @@ def _claim_next() -> EngineJob | None:
             if job is None:
                 continue
             now, nonce = timezone.now(), new_nonce()
+            # A job that was paused has worked before: it counts as started so much earlier.
+            worked = job.finished_at - job.started_at if job.started_at and job.finished_at else timedelta()
             won = model._default_manager.filter(pk=job.pk, status=Status.QUEUED).update(
-                status=Status.RUNNING, supervisor=nonce, heartbeat_at=now, started_at=now
+                status=Status.RUNNING, supervisor=nonce, heartbeat_at=now, started_at=now - worked, finished_at=None
             )
             if won:
-                job.status, job.supervisor, job.heartbeat_at, job.started_at = Status.RUNNING, nonce, now, now
+                job.refresh_from_db()
                 return job
     return None
 

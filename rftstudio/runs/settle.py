@@ -10,7 +10,7 @@ from rftstudio.accounts.models import User
 from rftstudio.engine.errors import SpecError
 from rftstudio.registry.actions import keep_tuned_model
 from rftstudio.registry.models import TunedModel
-from rftstudio.runs.jobs import Status
+from rftstudio.runs.jobs import ENDED_STATUSES, Status
 from rftstudio.runs.models import Checkpoint, Run
 
 
@@ -25,8 +25,10 @@ def settle_run(*, run: Run) -> Run:
 
 
 def keep_checkpoint(*, checkpoint: Checkpoint, by: User | None) -> TunedModel:
-    """Make a checkpoint the run's tuned model. Raises `SpecError` where it has been removed."""
+    """Make a checkpoint the tuned model. Raises `SpecError` where it has been removed or the run has not ended."""
     run = checkpoint.run
+    if run.status not in ENDED_STATUSES:
+        raise SpecError("This training has not ended.", fix="Stop it first, or wait for its end.")
     if checkpoint.removed:
         raise SpecError(f"The checkpoint of step {checkpoint.step} is not kept any more.", fix="Choose another one.")
     if run.tuned_model is not None:

@@ -26,7 +26,7 @@ from rftstudio.engine.launch.environment import environment
 from rftstudio.runs import queue
 from rftstudio.runs.jobs import EngineJob, Status
 from rftstudio.runs.lent import NotYet, lend
-from rftstudio.runs.verdict import Verdict, finished_event, gave_up, judge, last_log_line
+from rftstudio.runs.verdict import Verdict, gave_up, judge, last_event, last_log_line
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ class Supervisor:
     def _start(self, code: int) -> Verdict | None:
         """Start the child, or say why that is of no use. `code`: how the one before ended."""
         directory = self.job.directory
-        if ended := judge(code, finished_event(directory), cancelled=self._wish() == "cancel"):
+        if ended := judge(code, self._last_event(), wish=self._wish()):
             return ended
         starts, at = self.job.handle.get("starts", 0), self.job.handle.get("at", -1)
         done = int(self._fresh("progress").get("done") or 0)
@@ -129,10 +129,11 @@ class Supervisor:
         except EngineError as error:
             return Verdict(Status.FAILED, str(error), "author" if isinstance(error, SpecError) else "system")
         # The nonce is written down before the child exists, so that a successor can find it whatever happens here.
-        intent = {"nonce": queue.new_nonce(), "starts": starts + 1, "at": done}
+        memory = {"starts": starts + 1, "at": done, "log": self.job.handle.get("log", 0)}
+        intent = {"nonce": queue.new_nonce(), **memory}
         self._write(handle=intent)
         try:
-            launch.withdraw_stop(directory)
+            launch.withdraw_requests(directory)
             offline = Path(read_job(directory).model.path).is_dir()
             env = environment(os.environ, offline=offline)
             child = local.start(directory, env=env, nonce=intent["nonce"], secrets=secrets)
@@ -144,7 +145,7 @@ class Supervisor:
         except EngineError as error:
             return Verdict(Status.FAILED, str(error), "system")
         try:
-            self._write(handle={**child.to_json(), "starts": starts + 1, "at": done})
+            self._write(handle={**child.to_json(), **memory})
         except Lost:
             local.signal(child, signal.SIGKILL)  # nobody else knows of it yet
             raise
@@ -157,14 +158,11 @@ class Supervisor:
             time.sleep(PAUSE)
         local.collect(self.child)
         self.child = None
-        directory = self.job.directory
-        verdict = judge(
-            code,
-            finished_event(directory),
-            cancelled=self._wish() == "cancel",
-            last_line=last_log_line(directory),
-        )
-        return verdict or self._start(code)
+        line = last_log_line(self.job.directory)
+        return judge(code, self._last_event(), wish=self._wish(), last_line=line) or self._start(code)
+
+    def _last_event(self) -> dict[str, Any] | None:
+        return last_event(self.job.directory, after=self.job.handle.get("log", 0))
 
     def _cut_short(self) -> Verdict:
         """End a job whose logs cannot be taken in: nobody could see what it does."""
@@ -210,10 +208,11 @@ class Supervisor:
     def _carry_out(self) -> None:
         assert self.child is not None
         now = time.monotonic()
-        if self._wish() == "cancel":
+        if wish := self._wish():
             if not self._asked_to_stop:
                 self._asked_to_stop = now
-            launch.request_stop(self.job.directory)
+            ask = launch.request_pause if wish == "pause" else launch.request_stop
+            ask(self.job.directory)
             if now - self._asked_to_stop > max(GRACE, 3 * self._longest_silence):
                 log.warning("%s %s does not stop by itself; ending it.", self.job.label, self.pk)
                 local.signal(self.child, signal.SIGKILL)
@@ -286,6 +285,6 @@ class Supervisor:
         now = time.monotonic()
         self._longest_silence = max(self._longest_silence, now - self._last_rows)
         self._last_rows = self._beaten = now
-        if any(row.get("type") == "finished" for _, rows in batches for row in rows):
+        if any(row.get("type") in ("finished", "paused") for _, rows in batches for row in rows):
             self._finished_at = now
         return True

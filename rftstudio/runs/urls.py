@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from rftstudio.runs.views import detail, evidence, launch, listing, replay
+from rftstudio.runs.views import control, detail, evidence, launch, listing, replay
 
 app_name = "runs"
 urlpatterns = [
@@ -13,8 +13,10 @@ urlpatterns = [
     path("runs/<int:pk>/status/", detail.status, name="status"),
     path("runs/<int:pk>/points/", detail.points, name="points"),
     path("runs/<int:pk>/rollouts/", detail.rollouts, name="rollouts"),
-    path("runs/<int:pk>/cancel/", detail.cancel, name="cancel"),
-    path("runs/<int:pk>/checkpoints/<int:step>/keep/", detail.keep, name="keep"),
+    path("runs/<int:pk>/cancel/", control.cancel, name="cancel"),
+    path("runs/<int:pk>/pause/", control.pause, name="pause"),
+    path("runs/<int:pk>/resume/", control.resume, name="resume"),
+    path("runs/<int:pk>/checkpoints/<int:step>/keep/", control.keep, name="keep"),
     path("runs/<int:pk>/files/<slug:name>/", detail.download, name="download"),
     path("runs/<int:pk>/calibrate/", evidence.calibrate_step, name="calibrate_step"),
     path("rollouts/<int:pk>/wrong/", evidence.wrong, name="wrong"),

@@ -1,4 +1,4 @@
-"""How a job ended, from its exit code and the last thing it said. No database, no process: a pure reading."""
+"""How a job ended or paused, from its exit code and the last thing it said. No database, no process: a pure reading."""
 
 import json
 import signal
@@ -10,6 +10,7 @@ from rftstudio.engine.launch import (
     EXIT_AUTHOR,
     EXIT_CANCELLED,
     EXIT_GRADER,
+    EXIT_PAUSED,
     EXIT_SUCCEEDED,
     EXIT_UNKNOWN,
 )
@@ -28,22 +29,25 @@ class Verdict:
     culprit: str = ""
 
 
-def judge(code: int, finished: dict[str, Any] | None, *, cancelled: bool, last_line: str = "") -> Verdict | None:
-    """The end that exit code and last event tell of; None when the process was cut off and can go on.
+def judge(code: int, last: dict[str, Any] | None, *, wish: str = "", last_line: str = "") -> Verdict | None:
+    """The end, or the pause, that exit code and last event tell of; None when the process was cut off and can go on.
 
-    finished: the event of type "finished", where there is one. cancelled: a person asked for the end.
-    last_line: of the job's own log, quoted when nothing better is known.
+    last: the event of type "finished" or "paused" at the end of the log, where there is one. wish: what a person
+    asked for. last_line: of the job's own log, quoted when nothing better is known.
     """
-    data = (finished or {}).get("data", {})
-    if data.get("status") in ENDED_STATUSES:
+    kind, data = (last or {}).get("type"), (last or {}).get("data", {})
+    if kind == "finished" and data.get("status") in ENDED_STATUSES:
         status = str(data["status"])
         failed = status == Status.FAILED
-        message = str((finished or {}).get("message", ""))
+        message = str((last or {}).get("message", ""))
         return Verdict(status, message if failed else "", str(data.get("culprit", "")) if failed else "")
+    cancelled = wish == "cancel"
+    if kind == "paused" or code == EXIT_PAUSED:
+        return Verdict(Status.CANCELLED if cancelled else Status.PAUSED)
     if code == EXIT_CANCELLED or (cancelled and (code < 0 or code == EXIT_SUCCEEDED)):
         return Verdict(Status.CANCELLED)
     if code < 0:
-        return None
+        return Verdict(Status.PAUSED) if wish == "pause" else None  # cut off, and not to be started again for now
     said = f" The last line of its log: {last_line}" if last_line else " Its log is empty."
     return Verdict(
         Status.FAILED, f"The job ended with code {code} and did not say why.{said}", CULPRITS.get(code, "system")
@@ -72,16 +76,22 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def finished_event(directory: Path) -> dict[str, Any] | None:
-    """The event that ends `events.jsonl`, if it has been written."""
-    for line in reversed(_last_lines(directory / "events.jsonl")):
-        if '"finished"' not in line:
+def last_event(directory: Path, *, after: int = 0) -> dict[str, Any] | None:
+    """The event that ends `events.jsonl`, if it says that the job has finished or paused.
+
+    after: how long the log was, in bytes, when the job was last resumed: what ended it before that is over.
+    """
+    path = directory / "events.jsonl"
+    if not path.exists() or path.stat().st_size <= after:
+        return None
+    for line in reversed(_last_lines(path)):
+        if '"finished"' not in line and '"paused"' not in line:
             return None
         try:
             row = json.loads(line)
         except ValueError:
             return None
-        return row if row.get("type") == "finished" else None
+        return row if row.get("type") in ("finished", "paused") else None
     return None
 
 

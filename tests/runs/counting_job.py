@@ -78,6 +78,11 @@ def main(directory: Path) -> int:
         if (stopping or (directory / "stop").exists()) and not settings.get("deaf"):
             finish(events, "cancelled", "Stopped as asked.")
             return 3
+        if (directory / "pause").exists() and step < steps and not settings.get("deaf"):
+            saved.write_text(str(step))
+            data = {"step": step, "reason": "", "finding": ""}
+            events.append({"type": "paused", "level": "info", "message": "Paused.", "data": data}, key=f"paused:{step}")
+            return 5
     finish(events, "succeeded", "Done.")
     return 0
 

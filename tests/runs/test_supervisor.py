@@ -20,6 +20,11 @@ def ended(run):
     return run.status in (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
 
 
+def paused(run):
+    run.refresh_from_db()
+    return run.status == Status.PAUSED
+
+
 def test_a_run_from_queue_to_end(launch, until):
     run = launch(steps=60)
     assert start_job("runs", "run", run.pk)
@@ -83,6 +88,49 @@ def test_cancelled_while_waiting_never_starts(launch):
     actions.cancel_run(run=run, by=None)
     assert run.status == Status.CANCELLED
     assert not start_job("runs", "run", run.pk)
+
+
+def test_paused_while_running_and_resumed(launch, until):
+    run = launch(steps=150, checkpoint_every=50)
+    start_job("runs", "run", run.pk)
+    until(lambda: run.events.filter(type="metrics").count() > 2)
+    actions.pause_run(run=run, by=None)
+    until(lambda: paused(run))
+    assert (run.error, run.wish, run.heartbeat_at) == ("", "", None)
+    until(lambda: not started())
+    done = run.progress["done"]
+    assert 2 <= done < 150
+    assert run.events.last().type == "paused"
+    other = launch(steps=3)
+    queue.start_waiting()
+    until(lambda: ended(other))  # its place was free
+    actions.resume_run(run=run, by=None)
+    assert start_job("runs", "run", run.pk)
+    until(lambda: ended(run))
+    assert (run.status, run.error) == (Status.SUCCEEDED, "")
+    assert [event.step for event in run.events.filter(type="metrics")] == list(range(151))
+    assert f"counting from {done + 1}" in (run.directory / "log.txt").read_text()
+
+
+def test_a_pause_that_nobody_saw_is_found(launch, until, kill):
+    run = launch(steps=5000)
+    start_job("runs", "run", run.pk)
+    until(lambda: run.events.filter(type="metrics").count() > 2)
+    kill(started("supervise")[0])
+    (run.directory / "pause").touch()  # as the supervisor had asked, or a finding
+    until(lambda: not started("counting_job"))
+    until(lambda: paused(run), looking_round=True)
+    assert run.events.filter(type="started").count() == 1, "it was not started again"
+
+
+def test_a_deaf_job_pauses_where_it_had_saved(launch, until, monkeypatch):
+    monkeypatch.setenv("JOB_STOP_SECONDS", "1")
+    run = launch(steps=5000, deaf=True)
+    start_job("runs", "run", run.pk)
+    until(lambda: run.events.filter(type="metrics").exists())
+    actions.pause_run(run=run, by=None)
+    until(lambda: paused(run))
+    assert not started("counting_job")
 
 
 def test_a_deaf_job_is_ended_after_a_while(launch, until, monkeypatch):

@@ -17,9 +17,11 @@ EXIT_SYSTEM = 1
 EXIT_AUTHOR = 2
 EXIT_CANCELLED = 3
 EXIT_GRADER = 4
+EXIT_PAUSED = 5
 EXIT_UNKNOWN = -1000  # it has ended and nobody who may know the code was watching; below every signal's number
 
 STOP_FILE = "stop"  # in the job's directory: finish the step, keep a checkpoint, end
+PAUSE_FILE = "pause"  # the same, to be gone on with: the same job is started again later
 
 
 class Busy(SystemFault):
@@ -67,12 +69,22 @@ class Launcher(Protocol[H]):
 
 def request_stop(directory: Path) -> None:
     """Ask the job of a directory to stop at the next step, whoever runs it and wherever. Safe to repeat."""
+    _ask(directory / STOP_FILE, "stop")
+
+
+def request_pause(directory: Path) -> None:
+    """Ask the job of a directory to pause at the next step. Safe to repeat; a request to stop goes before it."""
+    _ask(directory / PAUSE_FILE, "pause")
+
+
+def withdraw_requests(directory: Path) -> None:
+    """Take earlier requests back, before a job is started anew."""
+    for name in (STOP_FILE, PAUSE_FILE):
+        (directory / name).unlink(missing_ok=True)
+
+
+def _ask(file: Path, what: str) -> None:
     try:
-        (directory / STOP_FILE).touch()
+        file.touch()
     except OSError as error:
-        raise SystemFault(f"The job could not be asked to stop: {error}.") from error
-
-
-def withdraw_stop(directory: Path) -> None:
-    """Take an earlier request back, before a job is started anew."""
-    (directory / STOP_FILE).unlink(missing_ok=True)
+        raise SystemFault(f"The job could not be asked to {what}: {error}.") from error

@@ -4,7 +4,6 @@ It trains nothing and imports no trainer, so that the untrained model can be eva
 point of the curve drawn, while the rest is still to be loaded.
 """
 
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,14 @@ from rftstudio.engine.inference.loading import Prompt
 from rftstudio.engine.inference.sampler import Completion
 from rftstudio.engine.judging import judge_metrics, used_up
 from rftstudio.engine.presets import TrainingSettings
+from rftstudio.engine.training.figures import (
+    judge_talk_metrics,
+    length_metrics,
+    mean,
+    reward_metrics,
+    rounded,
+    variety_metrics,
+)
 from rftstudio.engine.training.rewards import Rewarder
 from rftstudio.engine.types import Grade
 
@@ -38,12 +45,14 @@ class Progress:
     """What has to survive a restart besides weights.
 
     valid: validation reward by evaluated step. hashes: adapter hash by step whose checkpoint is kept.
+    paused_for: names of the findings that paused it, so that each does so once.
     """
 
     tokens_seen: int = 0
     seconds: float = 0.0
     valid: dict[int, float | None] = field(default_factory=dict)
     hashes: dict[int, str] = field(default_factory=dict)
+    paused_for: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -51,6 +60,7 @@ class Progress:
             "seconds": self.seconds,
             "valid": {str(step): value for step, value in self.valid.items()},
             "hashes": {str(step): value for step, value in self.hashes.items()},
+            "paused_for": self.paused_for,
         }
 
     @classmethod
@@ -60,6 +70,7 @@ class Progress:
             seconds=row["seconds"],
             valid={int(step): value for step, value in row["valid"].items()},
             hashes={int(step): value for step, value in row["hashes"].items()},
+            paused_for=list(row.get("paused_for", ())),
         )
 
     @property
@@ -67,6 +78,19 @@ class Progress:
         """The trained step with the highest validation reward whose checkpoint is kept; of equals the later."""
         known = [(value, step) for step in self.hashes if (value := self.valid.get(step)) is not None]
         return max(known)[1] if known else None
+
+    @property
+    def without_improvement(self) -> int:
+        """How many evaluations there have been since the validation reward last rose above all before it."""
+        best, since = None, 0
+        for _, value in sorted(self.valid.items()):
+            if value is None:
+                continue
+            if best is None or value > best:
+                best, since = value, 0
+            else:
+                since += 1
+        return since
 
 
 class Journal:
@@ -129,14 +153,14 @@ class Journal:
             keys.append(key)
         self.rollouts.append_many(rows, keys=keys)
         grades = [one.grade for one in answers]
-        mean, interval = mean_and_interval(list(mean_by_item(answers).values()))
+        average, interval = mean_and_interval(list(mean_by_item(answers).values()))
         if used_up() and any(grade.score is None for grade in grades):
-            mean, interval = None, None  # the mean of those that were still judged says nothing about the others
-        self.progress.valid[step] = mean
+            average, interval = None, None  # the mean of those that were still judged says nothing about the others
+        self.progress.valid[step] = average
         self.evaluation_s = time.monotonic() - began
         self.rewarder.judge(grades)
         return {
-            "valid_reward_mean": _round(mean),
+            "valid_reward_mean": rounded(average),
             "valid_reward_ci": [round(bound, 6) for bound in interval] if interval else None,
             "valid_scores": mean_parts(grades),
             "valid_n": len(grades),
@@ -207,10 +231,12 @@ class Journal:
             **reward_metrics(batch.rewards, self.settings.group_size),
             "scores": mean_parts(self.rewarder.grades),
             **length_metrics(batch.completions),
-            "entropy": _mean([value for row in batch.completions for value in row.entropies]),
-            "kl": _mean([float(one.get("kl") or 0.0) for one in updates]),
-            "clip_share": _mean([float(one.get("clip_ratio/region_mean") or 0.0) for one in updates]),
-            "grad_norm": _mean([float(one.get("grad_norm") or 0.0) for one in updates]),
+            **variety_metrics(self.rewarder.texts, self.settings.group_size),
+            **(judge_talk_metrics(self.rewarder.texts) if self.rewarder.asks else {}),
+            "entropy": mean([value for row in batch.completions for value in row.entropies]),
+            "kl": mean([float(one["kl"]) for one in updates if one.get("kl") is not None]),
+            "clip_share": mean([float(one.get("clip_ratio/region_mean") or 0.0) for one in updates]),
+            "grad_norm": mean([float(one.get("grad_norm") or 0.0) for one in updates]),
             "learning_rate": updates[-1].get("learning_rate"),
             "errors": error_counts(self.rewarder.grades),
             "n_no_score": sum(reward is None for reward in batch.rewards),
@@ -225,39 +251,3 @@ class Journal:
                 "step": round(seconds, 4),
             },
         }
-
-
-def reward_metrics(rewards: list[float | None], group_size: int) -> dict[str, Any]:
-    """Mean and spread over scored answers, and the share of groups without spread."""
-    scored = [reward for reward in rewards if reward is not None]
-    mean = sum(scored) / len(scored) if scored else None
-    spread = None
-    if mean is not None and len(scored) > 1:
-        spread = math.sqrt(sum((reward - mean) ** 2 for reward in scored) / (len(scored) - 1))
-    groups = [rewards[first : first + group_size] for first in range(0, len(rewards), group_size)]
-    flat = sum(len({reward for reward in group if reward is not None}) < 2 for group in groups)
-    return {
-        "train_reward_mean": _round(mean),
-        "reward_std": _round(spread),
-        "frac_reward_zero_std": _round(flat / len(groups)),
-    }
-
-
-def length_metrics(completions: list[Completion]) -> dict[str, Any]:
-    """Mean and longest length in tokens, and the share that was cut off."""
-    lengths = [len(row.tokens) for row in completions]
-    return {
-        "completion_length_mean": _round(sum(lengths) / len(lengths)),
-        "completion_length_max": max(lengths),
-        "truncated_share": _round(sum(row.truncated for row in completions) / len(lengths)),
-    }
-
-
-def _mean(values: list[float]) -> float | None:
-    """Mean of the finite values."""
-    finite = [value for value in values if math.isfinite(value)]
-    return _round(sum(finite) / len(finite)) if finite else None
-
-
-def _round(value: float | None) -> float | None:
-    return None if value is None else round(value, 6)

@@ -1,32 +1,34 @@
-"""What happens around a step: evaluation when due, the step's event, a checkpoint, a wish to stop.
+"""What happens around a step: evaluation when due, the step's event, a checkpoint, an end or a pause.
 
 A transformers callback, told of every update by the trainer.
 """
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from rftstudio.engine.training import checkpoints
+from rftstudio.engine.training.ending import End, Endings
 from rftstudio.engine.training.grpo import StudioTrainer
 from rftstudio.engine.training.journal import Journal
+from rftstudio.engine.training.watch import Watch
 
 RECOVERY_SECONDS = 20.0  # at most so much work, and one step, is done again after a crash
 
 
 class Reporter(TrainerCallback):
-    """See the module. `trainer` is set once it exists. wants_stop: whether somebody asked."""
+    """See the module. `trainer` is set once it exists. `end`: why training ended before its last step, if it did."""
 
     trainer: StudioTrainer
 
-    def __init__(self, directory: Path, journal: Journal, wants_stop: Callable[[], bool]) -> None:
+    def __init__(self, directory: Path, journal: Journal, endings: Endings, watch: Watch) -> None:
         self.directory = directory
         self.journal = journal
-        self.wants_stop = wants_stop
-        self.stopped = False
+        self.endings = endings
+        self.watch = watch
+        self.end: End | None = None
         self._mark = self._saved_at = time.monotonic()
         self._valid: dict[str, Any] = {}
         self._updates: list[dict[str, Any]] = []
@@ -40,14 +42,24 @@ class Reporter(TrainerCallback):
         step, rest = divmod(state.global_step, settings.updates_per_batch)
         if rest:
             return control
-        self.stopped = self.wants_stop() and step < settings.steps
-        if step == settings.steps or (step % settings.eval_interval == 0 and not self.stopped):
+        last = step == settings.steps
+        if not last:
+            self.end = self._look()
+        if last or self._evaluates(step):
             self._valid = self.journal.validate(step)
-            self.stopped = self.wants_stop() and step < settings.steps  # the judges' budget may have ended in it
+            if not last:
+                self.end = self._look()  # the judges' budget may have ended in it, or the patience
         due = time.monotonic() - self._saved_at > RECOVERY_SECONDS
-        control.should_save = bool(self._valid) or self.stopped or due
-        control.should_training_stop = control.should_training_stop or self.stopped
+        control.should_save = bool(self._valid) or self.end is not None or due
+        control.should_training_stop = control.should_training_stop or self.end is not None
         return control
+
+    def _look(self) -> End | None:
+        return self.endings.due(seconds=time.monotonic() - self._mark)
+
+    def _evaluates(self, step: int) -> bool:
+        wanted = self.end.evaluates if self.end else "as planned"
+        return wanted == "yes" or (wanted == "as planned" and step % self.journal.settings.eval_interval == 0)
 
     def on_log(
         self, args: Any, state: TrainerState, control: TrainerControl, logs: dict[str, Any] | None = None, **_: Any
@@ -64,12 +76,16 @@ class Reporter(TrainerCallback):
         self._last = {**metrics, **self._valid}
         self._updates = []
         self.journal.emit(self._last)
+        finding = self.watch.look(self._last, self.journal.progress)
+        if finding and self.end is None and step < self.journal.settings.steps:
+            self.end = End("paused", finding.sentence, finding.name)
+            control.should_save = control.should_training_stop = True
 
     def save(self) -> None:
-        """A checkpoint for people where there is a validation reward or the run was stopped, else for recovery."""
+        """A checkpoint for people where there is a validation reward or the run has ended, else for recovery."""
         progress = self.journal.progress
         step = int(self._last["step"])
-        named = bool(self._valid) or self.stopped
+        named = bool(self._valid) or (self.end is not None and self.end.kind != "paused")
         trainer = self.trainer
         trainer.state.log_history = []
         if named:

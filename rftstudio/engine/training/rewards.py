@@ -24,12 +24,13 @@ FIRST_REASONS = 3
 class Rewarder:
     """Grades completions, those that a judge is asked about as soon as they end.
 
-    `texts` and `grades` hold the last batch's.
+    `texts` and `grades` hold the last batch's. asks: whether the grader asks a judge or another server.
     """
 
     def __init__(self, spec: Spec, tokenizer: Any, *, max_no_score_share: float) -> None:
         self.tokenizer = tokenizer
         self.max_no_score_share = max_no_score_share
+        self.asks = spec.calls_in_all() > 0
         self.texts: list[str] = []
         self.grades: list[Grade] = []
         self._taken: dict[int, str] = {}

@@ -22,9 +22,11 @@ from rftstudio.engine.inference.sampler import Sampler
 from rftstudio.engine.job import Job, read_items
 from rftstudio.engine.judging import described, judging, used_up
 from rftstudio.engine.presets import TrainingSettings
-from rftstudio.engine.process import CANCELLED, SUCCEEDED, Stop, run_job, say, write_result
+from rftstudio.engine.process import CANCELLED, PAUSED, SUCCEEDED, Stop, run_job, say, write_result
+from rftstudio.engine.training.ending import End, Endings
 from rftstudio.engine.training.journal import Journal, Progress
 from rftstudio.engine.training.rewards import Rewarder
+from rftstudio.engine.training.watch import Watch
 from rftstudio.engine.types import Item
 
 
@@ -155,11 +157,14 @@ class TrainingRun:
         from rftstudio.engine.training.build import build_trainer
         from rftstudio.engine.training.reporter import Reporter
 
-        reporter = Reporter(self.directory / "checkpoints", self.journal, lambda: self.stop() or bool(used_up()))
+        endings = Endings(self.settings, self.stop, lambda: self.journal.progress)
+        watch = Watch(self.settings, self.events)
+        reporter = Reporter(self.directory / "checkpoints", self.journal, endings, watch)
         saved = checkpoints.latest(reporter.directory)
         if saved is not None:
             self.journal.progress = Progress.from_json(saved.state)
             say(self.events, f"Going on after step {saved.step}.", step=saved.step)
+        watch.begin(saved.step if saved else 0)
         trainer = build_trainer(
             self.model,
             self.tokenizer,
@@ -174,17 +179,14 @@ class TrainingRun:
         if saved is not None and saved.path.name != checkpoints.RECOVERY:
             reporter.announce(saved)
         trainer.go()
-        return self._settle(stopped=reporter.stopped, last=trainer.state.global_step // self.settings.updates_per_batch)
+        return self._settle(reporter.end, last=trainer.state.global_step // self.settings.updates_per_batch)
 
-    def _settle(self, *, stopped: bool, last: int) -> int:
+    def _settle(self, end: End | None, *, last: int) -> int:
         """Write the result, then say so."""
         progress = self.journal.progress
         best = progress.best_step
-        path = f"checkpoints/step-{best}" if best is not None else None
-        # A run whose budget is used up has got what was to be had for it: its best checkpoint counts.
-        early = used_up() if stopped and not self.stop() else ""
-        stopped = stopped and not early
-        status = "cancelled" if stopped else "succeeded"
+        # A run that has used up what it was given has got what was to be had for it: its best checkpoint counts.
+        status = "succeeded" if end is None or end.kind == "early" else end.kind
         seconds = round(progress.seconds, 1)
         result: dict[str, Any] = {
             "status": status,
@@ -192,16 +194,27 @@ class TrainingRun:
             "best_valid_reward_mean": progress.valid.get(best) if best is not None else None,
             "final_step": last,
             "base_valid_reward_mean": progress.valid.get(0),
-            "adapter_path": path,
+            "adapter_path": f"checkpoints/step-{best}" if best is not None else None,
             "adapter_hash": progress.hashes.get(best) if best is not None else None,
             "seconds": seconds,
-            "ended_early": early,
+            "ended_early": end.reason if end and end.kind == "early" else "",
         }
         write_result(self.directory, result)
+        if end and end.kind == "paused":
+            message = f"Paused after step {last}. {end.reason}".rstrip()
+            say(self.events, message, kind="paused", step=last, reason=end.reason, finding=end.finding)
+            return PAUSED
+        message = _last_words(end, last)
         base, reached = result["base_valid_reward_mean"], result["best_valid_reward_mean"]
-        words = "Stopped as asked" if stopped else "Finished"
-        message = f"{words} after step {last}." if not early else f"Ended early, after step {last}. {early}"
         if base is not None and reached is not None:
             message += f" Validation reward {base:.3f} before, {reached:.3f} at best (step {best})."
         say(self.events, message, kind="finished", status=status, culprit="", best_step=best, seconds=seconds)
-        return CANCELLED if stopped else SUCCEEDED
+        return CANCELLED if status == "cancelled" else SUCCEEDED
+
+
+def _last_words(end: End | None, step: int) -> str:
+    if end is None:
+        return f"Finished after step {step}."
+    if end.kind == "early":
+        return f"Ended early, after step {step}. {end.reason}"
+    return f"Stopped as asked after step {step}."

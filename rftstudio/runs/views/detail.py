@@ -2,25 +2,22 @@
 
 from typing import Any
 
-from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import FileResponse, Http404, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
-from django.views.decorators.http import conditional_page, require_POST, require_safe
+from django.views.decorators.http import conditional_page, require_safe
 
 from rftstudio.accounts.access import Action, fetch, may
-from rftstudio.accounts.models import User
 from rftstudio.accounts.request import Request
 from rftstudio.engine import presets
-from rftstudio.engine.errors import EngineError
 from rftstudio.lib import charts
-from rftstudio.runs import actions, browse, curves, health, queue
-from rftstudio.runs.jobs import Status
+from rftstudio.runs import browse, curves, queue
+from rftstudio.runs.jobs import ENDED_STATUSES, Status
 from rftstudio.runs.judged import paid_of_points
 from rftstudio.runs.models import Run
-from rftstudio.runs.progress import coarse, seconds_left
-from rftstudio.runs.settle import best_checkpoint, keep_checkpoint
+from rftstudio.runs.progress import coarse, seconds_left, within_limit
+from rftstudio.runs.settle import best_checkpoint
 
 RUNS = Run.objects.select_related(
     "workspace", "taskset_version__taskset", "grader_version__grader", "base_model", "tuned_model", "created_by"
@@ -93,30 +90,6 @@ def rollouts(request: Request, pk: int) -> HttpResponse:
     return render(request, "runs/tabs/answers.html", _common(request, run) | _answers(request, run))
 
 
-@require_POST
-def cancel(request: Request, pk: int) -> HttpResponse:
-    run = fetch(request, RUNS, Action.EDIT, pk=pk)
-    try:
-        actions.cancel_run(run=run, by=_person(request))
-    except EngineError as error:
-        messages.error(request, str(error))
-    return redirect("runs:detail", run.pk)
-
-
-@require_POST
-def keep(request: Request, pk: int, step: int) -> HttpResponse:
-    """Make a checkpoint of a training that did not go to its end a model."""
-    run = fetch(request, RUNS, Action.EDIT, pk=pk)
-    checkpoint = get_object_or_404(run.checkpoints, step=step)
-    try:
-        model = keep_checkpoint(checkpoint=checkpoint, by=_person(request))
-    except EngineError as error:
-        messages.error(request, str(error))
-        return redirect("runs:detail", run.pk)
-    messages.success(request, f"Kept as “{model}”.")
-    return redirect("registry:tuned", model.pk)
-
-
 @require_safe
 def download(request: Request, pk: int, name: str) -> FileResponse:
     """One of the job's own files."""
@@ -125,11 +98,6 @@ def download(request: Request, pk: int, name: str) -> FileResponse:
     if name not in FILES or not path.is_file():
         raise Http404("This training has no such file yet.")
     return FileResponse(path.open("rb"), as_attachment=True, filename=f"run-{run.pk}-{path.name}")
-
-
-def _person(request: Request) -> User:
-    assert isinstance(request.user, User)
-    return request.user
 
 
 def _common(request: Request, run: Run) -> dict[str, Any]:
@@ -159,6 +127,7 @@ def _standing(run: Run, found: list[dict[str, Any]]) -> dict[str, Any]:
         left = seconds_left(found, total_steps=total, eval_interval=int(run.settings.get("eval_interval") or 1))
         if left is None and run.expected_seconds:
             left = max(0.0, run.expected_seconds - (spent or 0.0))
+        left = within_limit(left, found, run.settings.get("max_minutes") or 0.0)
     return {
         "total": total,
         "done": run.progress.get("done") or 0,
@@ -169,8 +138,9 @@ def _standing(run: Run, found: list[dict[str, Any]]) -> dict[str, Any]:
         "left": coarse(left) if left is not None else None,
         "spent": spent,
         "place": queue.position(run),
-        "findings": health.findings(found, total_steps=total),
-        "best_checkpoint": best_checkpoint(run) if not run.is_open else None,
+        "findings": [(one, curves.evidence(one, found)) for one in curves.findings(run, found)],
+        "paused": run.events.filter(type="paused").last() if run.status == Status.PAUSED else None,
+        "best_checkpoint": best_checkpoint(run) if run.status in ENDED_STATUSES else None,
         "preset": presets.PRESETS.get(run.preset),
         "paid": paid_of_points(found, run.settings),
     }

@@ -40,7 +40,7 @@ def run_list(request: Request, slug: str) -> HttpResponse:
         "page": page,
         "any_runs": bool(page.paginator.count) or Run.objects.filter(workspace=workspace).exists(),
         "live": any(run.is_open for run in page),
-        "statuses": [choice for choice in Status.choices if choice[0] not in ("validating_files", "paused")],
+        "statuses": [choice for choice in Status.choices if choice[0] != Status.VALIDATING_FILES],
         "tasksets": TaskSet.objects.filter(workspace=workspace, versions__runs__isnull=False).distinct(),
         "ready": TaskSet.objects.for_workspace(workspace).active()[:6],
         "may_edit": may(request, workspace, Action.EDIT),

@@ -7,7 +7,7 @@ import pytest
 
 from rftstudio.engine.grading import parse_spec
 from rftstudio.engine.training import rewards as rewards_module
-from rftstudio.engine.training.journal import reward_metrics
+from rftstudio.engine.training.figures import reward_metrics
 from rftstudio.engine.training.run import run
 from tests.engine.tiny import tiny_tokenizer
 from tests.engine.training.conftest import MakeJob, log

@@ -98,6 +98,7 @@ def test_verdicts_that_cannot_be_read_are_left_out_counted_and_shown(make_job: M
         assert row["n_no_score"] == len(own) - len(scored)
         assert row["errors"].get("model_grader_parse_error", 0) == row["n_no_score"]
         assert row["train_reward_mean"] == pytest.approx(sum(scored) / len(scored), abs=1e-5)
+    assert all(0 <= row["judge_talk_share"] <= 1 for row in metrics[1:])
     assert metrics[-1]["judges"]["total_tokens"] == 120 * len(server.requests)
     assert sum(row["judges"]["tokens"] for row in metrics) == metrics[-1]["judges"]["total_tokens"]
     assert len(server.requests) == sum(row["judges"]["calls"] for row in metrics)
