@@ -13,7 +13,7 @@ from rftstudio.engine.inference.folded import fold
 from rftstudio.engine.inference.loading import lay_out
 from rftstudio.engine.inference.sampler import Completion, Sampler
 from rftstudio.engine.presets import LOSS_TYPES, TrainingSettings, resolve
-from rftstudio.engine.training import grpo, shared_prefix
+from rftstudio.engine.training import packed_loss, shared_prefix
 from rftstudio.engine.training.build import configure
 from rftstudio.engine.training.grpo import StudioTrainer
 from rftstudio.engine.types import Item
@@ -292,7 +292,9 @@ def test_prompts_read_for_sampling_are_trained_on(
     inputs = sampled(pair[1], monkeypatch, [float(i % 3) for i in range(P * G)])
     assert len(pair[1].sampler.readings) == 1
     read: list[int] = []
-    monkeypatch.setattr(grpo, "read", lambda model, prompts: read.append(len(prompts)) or prefill.read(model, prompts))
+    monkeypatch.setattr(
+        packed_loss, "read", lambda model, prompts: read.append(len(prompts)) or prefill.read(model, prompts)
+    )
     check(pair, inputs)
     assert read == []
     check(pair, inputs)  # a second update of the batch: the weights may be others
@@ -304,7 +306,9 @@ def test_a_reading_is_not_used_for_the_sake_of_few(
 ) -> None:
     inputs = sampled(pair[1], monkeypatch, [float(i % 2) if i < G else 1.0 for i in range(P * G)])
     read: list[int] = []
-    monkeypatch.setattr(grpo, "read", lambda model, prompts: read.append(len(prompts)) or prefill.read(model, prompts))
+    monkeypatch.setattr(
+        packed_loss, "read", lambda model, prompts: read.append(len(prompts)) or prefill.read(model, prompts)
+    )
     check(pair, inputs)
     assert read == [1]
 
@@ -315,10 +319,10 @@ def test_what_prompts_have_in_common_counts_once(
     prompts = [prompt.tokens for prompt in pair[1].prompts[:P]]
     assert prefill.nodes(prompts) < sum(map(len, prompts))
     assert prefill.nodes(prompts + prompts) == prefill.nodes(prompts)
-    monkeypatch.setattr(grpo, "KEPT_NODES", prefill.nodes(prompts))
+    monkeypatch.setattr(packed_loss, "KEPT_NODES", prefill.nodes(prompts))
     inputs = sampled(pair[1], monkeypatch, [float(i % 3) for i in range(P * G)])
     assert [len(reading.prompts) for reading in pair[1].sampler.readings] == [P]
-    monkeypatch.setattr(grpo, "read", lambda model, prompts: pytest.fail("read again"))
+    monkeypatch.setattr(packed_loss, "read", lambda model, prompts: pytest.fail("read again"))
     check(pair, inputs)
 
 
@@ -326,10 +330,12 @@ def test_prompts_too_long_to_keep_are_read_anew_a_few_at_a_time(
     pair: tuple[GRPOTrainer, StudioTrainer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second, *_ = sorted(prompt.tokens for prompt in pair[1].prompts[:P])
-    monkeypatch.setattr(grpo, "KEPT_NODES", prefill.nodes([first, second]))
+    monkeypatch.setattr(packed_loss, "KEPT_NODES", prefill.nodes([first, second]))
     inputs = sampled(pair[1], monkeypatch, [float(i % 3) for i in range(P * G)])
     assert pair[1].sampler.readings == []
     read: list[int] = []
-    monkeypatch.setattr(grpo, "read", lambda model, prompts: read.append(len(prompts)) or prefill.read(model, prompts))
+    monkeypatch.setattr(
+        packed_loss, "read", lambda model, prompts: read.append(len(prompts)) or prefill.read(model, prompts)
+    )
     check(pair, inputs)
     assert read == [2, 1]
