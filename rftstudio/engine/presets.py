@@ -10,14 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rftstudio.engine.dials import DIALS, EVALUATION_DIALS, LOSS_TYPES, Dial, Value
+from rftstudio.engine.dial import Dial, Value
+from rftstudio.engine.dials import DIALS, EVALUATION_DIALS
 from rftstudio.engine.errors import SpecError
+from rftstudio.engine.methods import METHODS, Method
 
 __all__ = [
     "DEFAULT_PRESET",
     "DIALS",
     "EVALUATION_DIALS",
-    "LOSS_TYPES",
     "PRESETS",
     "Dial",
     "EvaluationSettings",
@@ -26,10 +27,11 @@ __all__ = [
     "Value",
     "check_evaluation",
     "check_training",
+    "differences",
     "resolve",
+    "usual",
 ]
 
-LossType = Literal["dapo", "grpo", "dr_grpo", "bnpo"]
 ScaleRewards = Literal["group", "batch", "none"]
 Schedule = Literal["constant", "linear", "cosine"]
 
@@ -50,9 +52,10 @@ class TrainingSettings:
     eval_temperature: float
     lora_rank: int
     lora_alpha: float
-    loss_type: LossType
+    loss_type: str  # a name of `METHODS`
     scale_rewards: ScaleRewards
     beta: float
+    entropy_coef: float
     updates_per_batch: int
     epsilon: float
     epsilon_high: float
@@ -71,6 +74,10 @@ class TrainingSettings:
     @property
     def prompts_per_step(self) -> int:
         return self.batch_size // self.group_size
+
+    @property
+    def method(self) -> Method:
+        return METHODS[self.loss_type]
 
     @classmethod
     def read(cls, settings: Mapping[str, Any]) -> "TrainingSettings":
@@ -174,9 +181,29 @@ def resolve(
     return check_training({**settings, **(overrides or {})})
 
 
+def usual(preset: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run of this preset and of the method in `settings` has where nobody changed anything; {} if unknown."""
+    if preset not in PRESETS:
+        return {}
+    plain = resolve(preset)
+    method = settings.get("loss_type")
+    return {**resolve(preset, {"loss_type": method}), "loss_type": plain["loss_type"]} if method in METHODS else plain
+
+
+def differences() -> list[tuple[Dial, list[Value]]]:
+    """The dials that presets set differently, each with its values in the order of `PRESETS`."""
+    settings = [resolve(name) for name in PRESETS]
+    rows = [(dial, [values[dial.name] for values in settings]) for dial in DIALS]
+    return [(dial, values) for dial, values in rows if len(set(values)) > 1]
+
+
 def check_training(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Every training setting, checked and completed with defaults. Raises `SpecError(path=name)`."""
-    values = _read(settings, DIALS)
+    """Every training setting, checked and completed as the method says, else with defaults.
+
+    Raises `SpecError(path=name)`.
+    """
+    method = METHODS.get(str(settings.get("loss_type")))
+    values = _read({**(method.settings if method else {}), **settings}, DIALS)
     batch, group = values["batch_size"], values["group_size"]
     if batch % group:
         low, high = batch // group * group, (batch // group + 1) * group
@@ -185,6 +212,12 @@ def check_training(settings: Mapping[str, Any]) -> dict[str, Any]:
             f"{group} answers per task do not divide {batch} answers per step.",
             path="group_size",
             fix=f"Set the answers per step to {near}, or choose a group size that divides {batch}.",
+        )
+    if values["loss_type"] == "cispo" and values["epsilon_high"] < 1:
+        raise SpecError(
+            "CISPO takes this as the largest weight of a token, and would never give one its full weight.",
+            path="epsilon_high",
+            fix="Use 1 or more; 5 is usual.",
         )
     return values
 

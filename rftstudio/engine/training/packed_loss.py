@@ -5,6 +5,7 @@ a batch is in memory at a time. Loss and gradient are those of stock TRL, for ev
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -17,6 +18,15 @@ from rftstudio.engine.training import shared_prefix
 from rftstudio.engine.training.shared_prefix import Row
 
 KEPT_NODES = 1536  # prompt tokens whose activations are kept from sampling to training (about 2 MB each, 135M model)
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A part that went through TRL's loss: how large it was, and what that loss was multiplied by."""
+
+    tokens: int
+    rows: int
+    share: float
 
 
 class PackedLoss(GRPOTrainer):
@@ -54,7 +64,8 @@ class PackedLoss(GRPOTrainer):
             return self._nothing()
         before = {name: len(values) for name, values in self._metrics["train"].items()}
         total = torch.zeros((), device=mask_BT.device)
-        weights: list[float] = []
+        taken: list[_Taken] = []
+        bonus = self.entropy_coef
         waiting: torch.Tensor | None = None
         for reading, members in self._readings(rows, wanted):
             parts = shared_prefix.plan([rows[i] for i in members])
@@ -69,13 +80,17 @@ class PackedLoss(GRPOTrainer):
                     name: value[index] if isinstance(value, torch.Tensor) and value.ndim else value
                     for name, value in inputs.items()
                 }
-                loss = super().compute_loss(model, part, return_outputs, num_items_in_batch)
-                loss = loss * self._share(part["completion_mask"], mask_BT)
-                weights.append(float(part["completion_mask"].sum()))
+                tokens = int(part["completion_mask"].sum())
+                share = self._share(part["completion_mask"], mask_BT)
+                taken.append(_Taken(tokens, len(index), share))
+                # The entropy bonus is a mean over tokens, however the rest is normalised.
+                self.entropy_coef = bonus * tokens / int(mask_BT.sum()) / share
+                loss = super().compute_loss(model, part, return_outputs, num_items_in_batch) * share
                 total = total + loss.detach()
                 waiting = loss + _gathered(reading, leaves) if last and leaves is not reading else loss
         self._reading = None
-        self._average_metrics(before, weights)
+        self.entropy_coef = bonus
+        self._merge_metrics(before, taken)
         assert waiting is not None
         return waiting + (total - waiting.detach())
 
@@ -110,7 +125,7 @@ class PackedLoss(GRPOTrainer):
 
     def _share(self, part_BT: torch.Tensor, whole_BT: torch.Tensor) -> float:
         """What TRL's loss of a part has to be multiplied by to sum to that of the whole batch."""
-        if self.loss_type == "dapo":
+        if self.loss_type in ("dapo", "cispo"):  # divided by the tokens of the whole batch already
             return 1.0
         if self.loss_type == "bnpo":
             return float(part_BT.sum() / whole_BT.sum())
@@ -123,13 +138,26 @@ class PackedLoss(GRPOTrainer):
                 parameter.grad = torch.zeros_like(parameter)
         return torch.zeros((), device=self.model.device, requires_grad=True)
 
-    def _average_metrics(self, before: dict[str, int], weights: list[float]) -> None:
-        """TRL appended its metrics once per part; leave their mean over tokens."""
+    def _merge_metrics(self, before: dict[str, int], taken: list[_Taken]) -> None:
+        """TRL appended its metrics once per part; leave those of all of them together."""
+        whole_answers = self.importance_sampling_level == "sequence"
         for name, values in self._metrics["train"].items():
             new = values[before.get(name, 0) :]
-            if len(new) == len(weights) > 1:
-                mean = sum(value * weight for value, weight in zip(new, weights, strict=True)) / sum(weights)
-                values[before.get(name, 0) :] = [mean]
+            if len(new) != len(taken):
+                continue
+            if name.endswith("_min"):
+                merged = min(new)
+            elif name.endswith("_max"):
+                merged = max(new)
+            elif name == "entropy_coef":
+                merged = self.entropy_coef
+            elif name == "policy_loss":
+                merged = sum(value * one.share for value, one in zip(new, taken, strict=True))
+            else:
+                by_row = whole_answers and name.startswith("clip_ratio")
+                weights = [one.rows if by_row else one.tokens for one in taken]
+                merged = sum(value * weight for value, weight in zip(new, weights, strict=True)) / sum(weights)
+            values[before.get(name, 0) :] = [merged]
 
     def _get_per_token_logps_and_entropies(
         self,
@@ -161,7 +189,13 @@ class PackedLoss(GRPOTrainer):
         for part in shared_prefix.plan(rows):
             with self.accelerator.autocast():
                 reading = self._reading or read(model, sorted({packed.prompt for packed in part}))
-                logps_T, entropy_T = shared_prefix.logps(model, reading, part, temperature=self.temperature)
+                logps_T, entropy_T = shared_prefix.logps(
+                    model,
+                    reading,
+                    part,
+                    temperature=self.temperature,
+                    entropy_gradient=compute_entropy and self._entropy_bonus_enabled,
+                )
             found.append(logps_T)
             entropies.append(entropy_T)
             for packed in part:
