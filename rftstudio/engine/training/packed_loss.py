@@ -32,6 +32,8 @@ class _Taken:
 class PackedLoss(GRPOTrainer):
     """See the module. sampler: what it kept of reading the prompts is trained on."""
 
+    entropy_coef: float
+
     def __init__(self, *, sampler: Sampler, **arguments: Any) -> None:
         self.sampler = sampler
         self._reading: Reading | None = None
