@@ -81,7 +81,7 @@ def test_every_dial_has_a_sentence_of_help_a_range_and_a_default(dial: Any) -> N
     assert dial.label[0].isupper()
     assert dial.help[0].isalnum()
     assert dial.help.endswith((".", ")"))
-    assert 20 < len(dial.help) < 160
+    assert 20 < len(dial.help) < 240
     assert dial.read(dial.default) == dial.default
     if dial.kind in ("int", "float"):
         assert dial.minimum <= dial.default <= dial.maximum
