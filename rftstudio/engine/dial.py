@@ -41,6 +41,13 @@ class Dial:
                 raise self._error(f"{value} is out of range.", f"Use a value from {low:g} to {high:g}.")
         return value
 
+    def shown(self, value: Any) -> str:
+        """A value as people read it."""
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        text = f"{value:g}" if isinstance(value, float) else str(dict(self.choices).get(value, value))
+        return f"{text} {self.unit}".strip()
+
     def _convert(self, raw: Any) -> Value:
         if self.kind == "bool":
             if isinstance(raw, bool):

@@ -175,24 +175,26 @@ def resolve(
     """
     if preset not in PRESETS:
         raise SpecError(f"There is no preset {preset!r}.", path="preset", fix=f"Use one of {', '.join(PRESETS)}.")
-    settings = check_training(PRESETS[preset].settings)
+    settings = dict(PRESETS[preset].settings)
     if answer_limit is not None:
-        settings["max_completion_length"] = min(settings["max_completion_length"], answer_limit)
+        settings["max_completion_length"] = min(check_training(settings)["max_completion_length"], answer_limit)
     return check_training({**settings, **(overrides or {})})
 
 
-def usual(preset: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+def usual(preset: str, settings: Mapping[str, Any], *, answer_limit: int | None = None) -> dict[str, Any]:
     """What a run of this preset and of the method in `settings` has where nobody changed anything; {} if unknown."""
     if preset not in PRESETS:
         return {}
-    plain = resolve(preset)
+    plain = resolve(preset, answer_limit=answer_limit)
     method = settings.get("loss_type")
-    return {**resolve(preset, {"loss_type": method}), "loss_type": plain["loss_type"]} if method in METHODS else plain
+    if method not in METHODS:
+        return plain
+    return {**resolve(preset, {"loss_type": method}, answer_limit=answer_limit), "loss_type": plain["loss_type"]}
 
 
-def differences() -> list[tuple[Dial, list[Value]]]:
+def differences(*, answer_limit: int | None = None) -> list[tuple[Dial, list[Value]]]:
     """The dials that presets set differently, each with its values in the order of `PRESETS`."""
-    settings = [resolve(name) for name in PRESETS]
+    settings = [resolve(name, answer_limit=answer_limit) for name in PRESETS]
     rows = [(dial, [values[dial.name] for values in settings]) for dial in DIALS]
     return [(dial, values) for dial, values in rows if len(set(values)) > 1]
 
