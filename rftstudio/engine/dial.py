@@ -41,12 +41,12 @@ class Dial:
                 raise self._error(f"{value} is out of range.", f"Use a value from {low:g} to {high:g}.")
         return value
 
-    def shown(self, value: Any) -> str:
-        """A value as people read it."""
+    def shown(self, value: Any, *, unit: bool = True) -> str:
+        """A value as people read it, with its unit or, where that is said elsewhere, without."""
         if isinstance(value, bool):
             return "yes" if value else "no"
         text = f"{value:g}" if isinstance(value, float) else str(dict(self.choices).get(value, value))
-        return f"{text} {self.unit}".strip()
+        return f"{text} {self.unit}".strip() if unit else text
 
     def _convert(self, raw: Any) -> Value:
         if self.kind == "bool":

@@ -174,8 +174,13 @@ def _help(dial: Dial) -> str:
     text = dial.help
     if dial.minimum is not None and dial.maximum is not None:
         unit = f" {dial.unit}" if dial.unit else ""
-        text += f" From {dial.minimum:,g} to {dial.maximum:,g}{unit}."
+        text += f" From {_plain(dial.minimum)} to {_plain(dial.maximum)}{unit}."
     return text
+
+
+def _plain(number: float) -> str:
+    """A bound without exponent, so that anybody can read it."""
+    return f"{number:,.7f}".rstrip("0").rstrip(".")
 
 
 def _changes(count: int) -> str:

@@ -87,6 +87,7 @@ def test_every_setting_has_its_help_on_the_page(url, typed, as_bob):
         field = page.context["form"].fields[dial.name]
         assert field.help_text.startswith(dial.help)
         assert ("From" in field.help_text) == (dial.kind in ("int", "float"))
+        assert "e-0" not in field.help_text
         assert escape(dial.help) in page.text
     assert "GSPO: " in page.text
     assert "Zheng et al. 2025" in page.text

@@ -135,7 +135,7 @@ def _meant(form: LaunchForm) -> dict[str, Any]:
 def _preset_table(taskset: TaskSet) -> dict[str, Any]:
     """What presets differ in, a row each, and how many settings they have in common."""
     rows = presets.differences(answer_limit=taskset.answer_limit)
-    cells = [{"dial": dial, "values": [dial.shown(value) for value in values]} for dial, values in rows]
+    cells = [{"dial": dial, "values": [dial.shown(value, unit=False) for value in values]} for dial, values in rows]
     return {"differences": cells, "n_alike": len(presets.DIALS) - len(rows)}
 
 
