@@ -3,79 +3,8 @@
 It imports no torch, so that the web process may use it; `presets` puts them together.
 """
 
-from dataclasses import dataclass
-from typing import Any, Literal
-
-from rftstudio.engine.errors import SpecError
-
-Value = int | float | str | bool
-
-
-@dataclass(frozen=True, slots=True)
-class Dial:
-    """One setting: what a form shows and what is allowed.
-
-    minimum and maximum are inclusive. advanced: kept out of sight until asked for.
-    choices: (value, label) pairs for a `choice`.
-    """
-
-    name: str
-    label: str
-    help: str
-    kind: Literal["int", "float", "choice", "bool"]
-    default: Value
-    minimum: float | None = None
-    maximum: float | None = None
-    choices: tuple[tuple[str, str], ...] = ()
-    unit: str = ""
-    advanced: bool = False
-
-    def read(self, raw: Any) -> Value:
-        """The checked value of what was typed or stored. Raises `SpecError(path=name)`."""
-        value = self._convert(raw)
-        if isinstance(value, str) and self.choices and value not in dict(self.choices):
-            raise self._error(f"{value!r} is not offered.", f"Use one of {', '.join(dict(self.choices))}.")
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            low, high = self.minimum, self.maximum
-            if (low is not None and value < low) or (high is not None and value > high) or value != value:
-                raise self._error(f"{value} is out of range.", f"Use a value from {low:g} to {high:g}.")
-        return value
-
-    def _convert(self, raw: Any) -> Value:
-        if self.kind == "bool":
-            if isinstance(raw, bool):
-                return raw
-            text = str(raw).strip().lower()
-            if text in ("true", "yes", "on", "1"):
-                return True
-            if text in ("false", "no", "off", "0"):
-                return False
-            raise self._error(f"{raw!r} is neither yes nor no.", "Write true or false.")
-        if self.kind == "choice":
-            return str(raw)
-        try:
-            if isinstance(raw, bool):
-                raise ValueError
-            number = float(raw)
-            if self.kind == "float":
-                return number
-            if number != int(number):
-                raise ValueError
-            return int(number)
-        except (TypeError, ValueError, OverflowError):
-            what = "a whole number" if self.kind == "int" else "a number"
-            raise self._error(f"{raw!r} is not {what}.", f"Write {what}.") from None
-
-    def _error(self, message: str, fix: str) -> SpecError:
-        return SpecError(message, path=self.name, fix=fix)
-
-
-LOSS_TYPES = (
-    ("dapo", "DAPO: every token weighs the same (Yu et al. 2025)"),
-    ("grpo", "GRPO: every answer weighs the same (Shao et al. 2024)"),
-    ("dr_grpo", "Dr. GRPO: no length bias (Liu et al. 2025)"),
-    ("bnpo", "BNPO: tokens of the batch weigh the same (TRL)"),
-)
+from rftstudio.engine.dial import Dial
+from rftstudio.engine.methods import DEFAULT_METHOD, METHODS
 
 DIALS: tuple[Dial, ...] = (
     Dial(
@@ -180,11 +109,11 @@ DIALS: tuple[Dial, ...] = (
     ),
     Dial(
         "loss_type",
-        "Loss",
-        "How the tokens of short and long answers are weighed.",
+        "Method",
+        "How answers are weighed against each other. It brings its paper's clip range and scaling along.",
         "choice",
-        "dapo",
-        choices=LOSS_TYPES,
+        DEFAULT_METHOD,
+        choices=tuple(method.choice for method in METHODS.values()),
         advanced=True,
     ),
     Dial(
@@ -199,7 +128,17 @@ DIALS: tuple[Dial, ...] = (
     Dial(
         "beta",
         "KL penalty",
-        "Holds the model near where it started. 0 lets it go where the grader leads, and is faster.",
+        "Holds the model near where it started (beta). 0 lets it go where the grader leads, and is faster.",
+        "float",
+        0.0,
+        0.0,
+        1.0,
+        advanced=True,
+    ),
+    Dial(
+        "entropy_coef",
+        "Entropy bonus",
+        "Rewards the model for staying undecided, where its answers become copies of each other. Try 0.005.",
         "float",
         0.0,
         0.0,
@@ -209,28 +148,37 @@ DIALS: tuple[Dial, ...] = (
     Dial(
         "updates_per_batch",
         "Updates per batch",
-        "How often each batch of answers is learned from. Above 1 the clip range below holds it back.",
+        "How often each batch of answers is learned from. Only above 1 do the clip ranges below matter.",
         "int",
         1,
         1,
         8,
         advanced=True,
     ),
-    Dial("epsilon", "Clip range, down", "Limits one update (PPO's epsilon).", "float", 0.2, 0.01, 1.0, advanced=True),
+    Dial(
+        "epsilon",
+        "Clip range, down",
+        "An update counts only until a chance has fallen by this share (PPO's epsilon). CISPO does without.",
+        "float",
+        0.2,
+        1e-5,
+        1.0,
+        advanced=True,
+    ),
     Dial(
         "epsilon_high",
         "Clip range, up",
-        "Limits one update upwards; DAPO takes a little more than downwards.",
+        "The same for a chance that rises; DAPO takes a little more than downwards. For CISPO, the largest weight.",
         "float",
         0.28,
-        0.01,
+        1e-5,
         10.0,
         advanced=True,
     ),
     Dial(
         "mask_truncated",
         "Leave cut-off answers out",
-        "Answers that ran into the length limit are graded but not learned from.",
+        "Answers that ran into the length limit are graded but not learned from (overlong masking, as in DAPO).",
         "bool",
         False,
         advanced=True,

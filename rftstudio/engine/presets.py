@@ -10,14 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rftstudio.engine.dials import DIALS, EVALUATION_DIALS, LOSS_TYPES, Dial, Value
+from rftstudio.engine.dial import Dial, Value
+from rftstudio.engine.dials import DIALS, EVALUATION_DIALS
 from rftstudio.engine.errors import SpecError
+from rftstudio.engine.methods import METHODS, Method
 
 __all__ = [
     "DEFAULT_PRESET",
     "DIALS",
     "EVALUATION_DIALS",
-    "LOSS_TYPES",
     "PRESETS",
     "Dial",
     "EvaluationSettings",
@@ -26,10 +27,11 @@ __all__ = [
     "Value",
     "check_evaluation",
     "check_training",
+    "differences",
     "resolve",
+    "usual",
 ]
 
-LossType = Literal["dapo", "grpo", "dr_grpo", "bnpo"]
 ScaleRewards = Literal["group", "batch", "none"]
 Schedule = Literal["constant", "linear", "cosine"]
 
@@ -50,9 +52,10 @@ class TrainingSettings:
     eval_temperature: float
     lora_rank: int
     lora_alpha: float
-    loss_type: LossType
+    loss_type: str  # a name of `METHODS`
     scale_rewards: ScaleRewards
     beta: float
+    entropy_coef: float
     updates_per_batch: int
     epsilon: float
     epsilon_high: float
@@ -71,6 +74,10 @@ class TrainingSettings:
     @property
     def prompts_per_step(self) -> int:
         return self.batch_size // self.group_size
+
+    @property
+    def method(self) -> Method:
+        return METHODS[self.loss_type]
 
     @classmethod
     def read(cls, settings: Mapping[str, Any]) -> "TrainingSettings":
@@ -168,15 +175,37 @@ def resolve(
     """
     if preset not in PRESETS:
         raise SpecError(f"There is no preset {preset!r}.", path="preset", fix=f"Use one of {', '.join(PRESETS)}.")
-    settings = check_training(PRESETS[preset].settings)
+    settings = dict(PRESETS[preset].settings)
     if answer_limit is not None:
-        settings["max_completion_length"] = min(settings["max_completion_length"], answer_limit)
+        settings["max_completion_length"] = min(check_training(settings)["max_completion_length"], answer_limit)
     return check_training({**settings, **(overrides or {})})
 
 
+def usual(preset: str, settings: Mapping[str, Any], *, answer_limit: int | None = None) -> dict[str, Any]:
+    """What a run of this preset and of the method in `settings` has where nobody changed anything; {} if unknown."""
+    if preset not in PRESETS:
+        return {}
+    plain = resolve(preset, answer_limit=answer_limit)
+    method = settings.get("loss_type")
+    if method not in METHODS:
+        return plain
+    return {**resolve(preset, {"loss_type": method}, answer_limit=answer_limit), "loss_type": plain["loss_type"]}
+
+
+def differences(*, answer_limit: int | None = None) -> list[tuple[Dial, list[Value]]]:
+    """The dials that presets set differently, each with its values in the order of `PRESETS`."""
+    settings = [resolve(name, answer_limit=answer_limit) for name in PRESETS]
+    rows = [(dial, [values[dial.name] for values in settings]) for dial in DIALS]
+    return [(dial, values) for dial, values in rows if len(set(values)) > 1]
+
+
 def check_training(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Every training setting, checked and completed with defaults. Raises `SpecError(path=name)`."""
-    values = _read(settings, DIALS)
+    """Every training setting, checked and completed as the method says, else with defaults.
+
+    Raises `SpecError(path=name)`.
+    """
+    method = METHODS.get(str(settings.get("loss_type")))
+    values = _read({**(method.settings if method else {}), **settings}, DIALS)
     batch, group = values["batch_size"], values["group_size"]
     if batch % group:
         low, high = batch // group * group, (batch // group + 1) * group
@@ -185,6 +214,12 @@ def check_training(settings: Mapping[str, Any]) -> dict[str, Any]:
             f"{group} answers per task do not divide {batch} answers per step.",
             path="group_size",
             fix=f"Set the answers per step to {near}, or choose a group size that divides {batch}.",
+        )
+    if values["loss_type"] == "cispo" and values["epsilon_high"] < 1:
+        raise SpecError(
+            "CISPO takes this as the largest weight of a token, and would never give one its full weight.",
+            path="epsilon_high",
+            fix="Use 1 or more; 5 is usual.",
         )
     return values
 

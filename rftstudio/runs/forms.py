@@ -92,13 +92,10 @@ class LaunchForm(forms.Form):
         return cleaned
 
     def overrides(self) -> dict[str, presets.Value]:
-        """The dials that were filled in with something else than the preset's own value."""
+        """The dials that were filled in with something else than what preset and method have."""
         given = {dial.name: self.cleaned_data.get(dial.name) for dial in presets.DIALS}
-        try:
-            preset = self.cleaned_data.get("preset", presets.DEFAULT_PRESET)
-            usual = presets.resolve(preset, answer_limit=self.taskset.answer_limit)
-        except SpecError:
-            usual = {}
+        preset = self.cleaned_data.get("preset", presets.DEFAULT_PRESET)
+        usual = presets.usual(preset, given, answer_limit=self.taskset.answer_limit)
         return {name: value for name, value in given.items() if value is not None and value != usual.get(name)}
 
     def readable_dials(self) -> dict[str, presets.Value]:
@@ -177,8 +174,13 @@ def _help(dial: Dial) -> str:
     text = dial.help
     if dial.minimum is not None and dial.maximum is not None:
         unit = f" {dial.unit}" if dial.unit else ""
-        text += f" From {dial.minimum:,g} to {dial.maximum:,g}{unit}."
+        text += f" From {_plain(dial.minimum)} to {_plain(dial.maximum)}{unit}."
     return text
+
+
+def _plain(number: float) -> str:
+    """A bound without exponent, so that anybody can read it."""
+    return f"{number:,.7f}".rstrip("0").rstrip(".")
 
 
 def _changes(count: int) -> str:

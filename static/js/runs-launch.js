@@ -1,22 +1,26 @@
-// Shows in every empty setting what the chosen preset says.
+// Shows in every empty setting what the chosen preset and method say.
 (() => {
   const form = document.getElementById("launch-form");
   if (!form) return;
+  const meant = JSON.parse(document.getElementById("launch-settings").textContent);
   const show = () => {
     const chosen = form.querySelector("input[name=preset]:checked");
     if (!chosen) return;
-    for (const [name, value] of Object.entries(JSON.parse(chosen.dataset.settings))) {
+    const usual = meant.presets[chosen.value];
+    const method = form.elements.loss_type.value || usual.loss_type;
+    for (const [name, value] of Object.entries({ ...usual, ...meant.methods[method], loss_type: usual.loss_type })) {
       const field = form.elements[name];
       if (!field) continue;
       if (field.tagName === "SELECT") {
         const option = [...field.options].find((one) => one.value === String(value));
-        field.options[0].textContent = `as the preset says: ${option ? option.textContent : value}`;
+        const who = name in meant.methods[method] ? "method" : "preset";
+        field.options[0].textContent = `as the ${who} says: ${option ? option.textContent : value}`;
       } else {
         field.placeholder = String(value);
       }
     }
   };
-  form.addEventListener("change", (event) => { if (event.target.name === "preset") show(); });
+  form.addEventListener("change", (event) => { if (["preset", "loss_type"].includes(event.target.name)) show(); });
   form.addEventListener("submit", () => {
     const button = form.querySelector(".btn-launch");
     button.disabled = true;

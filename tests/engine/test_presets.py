@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from rftstudio.engine.errors import SpecError
+from rftstudio.engine.methods import DEFAULT_METHOD, METHODS
 from rftstudio.engine.presets import (
     DIALS,
     EVALUATION_DIALS,
@@ -14,7 +15,9 @@ from rftstudio.engine.presets import (
     TrainingSettings,
     check_evaluation,
     check_training,
+    differences,
     resolve,
+    usual,
 )
 
 
@@ -53,6 +56,8 @@ def test_what_a_form_sends_is_text() -> None:
         ({"steps": math.inf}, "steps", "whole number"),
         ({"temperature": 0}, "temperature", "from 0.05"),
         ({"loss_type": "ppo"}, "loss_type", "dapo"),
+        ({"loss_type": "cispo", "epsilon_high": 0.28}, "epsilon_high", "5 is usual"),
+        ({"entropy_coef": -0.1}, "entropy_coef", "from 0"),
         ({"mask_truncated": "perhaps"}, "mask_truncated", "true or false"),
         ({"stpes": 3}, "stpes", "no such setting"),
     ],
@@ -72,11 +77,62 @@ def test_an_unknown_preset_is_refused() -> None:
 
 
 @pytest.mark.parametrize("dial", [*DIALS, *EVALUATION_DIALS], ids=lambda dial: dial.name)
-def test_every_dial_has_words_for_a_form_and_a_valid_default(dial: Any) -> None:
-    assert dial.label
+def test_every_dial_has_a_sentence_of_help_a_range_and_a_default(dial: Any) -> None:
+    assert dial.label[0].isupper()
+    assert dial.help[0].isalnum()
     assert dial.help.endswith((".", ")"))
+    assert 20 < len(dial.help) < 240
     assert dial.read(dial.default) == dial.default
-    assert (dial.kind in ("int", "float")) == (dial.minimum is not None and dial.maximum is not None)
+    if dial.kind in ("int", "float"):
+        assert dial.minimum <= dial.default <= dial.maximum
+        for beyond in (dial.minimum - 1, dial.maximum * 2):
+            with pytest.raises(SpecError, match="Use a value from"):
+                dial.read(beyond)
+    elif dial.kind == "choice":
+        assert len(dial.choices) > 1
+        assert all(value and label for value, label in dial.choices)
+    else:
+        assert isinstance(dial.default, bool)
+
+
+def test_names_are_used_once() -> None:
+    for dials in (DIALS, EVALUATION_DIALS):
+        assert len({dial.name for dial in dials}) == len(dials)
+        assert len({dial.label for dial in dials}) == len(dials)
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_a_method_brings_its_papers_settings_along(method: Any) -> None:
+    settings = resolve("quick", {"loss_type": method.name})
+    plain = resolve("quick")
+    for name, value in settings.items():
+        assert value == method.settings.get(name, method.name if name == "loss_type" else plain[name])
+    changed = resolve("quick", {"loss_type": method.name, "epsilon_high": 1.5, "scale_rewards": "batch"})
+    assert (changed["epsilon_high"], changed["scale_rewards"]) == (1.5, "batch")
+    assert settings == check_training(settings)
+    assert usual("quick", settings) == {**settings, "loss_type": DEFAULT_METHOD}
+
+
+def test_a_method_says_where_it_comes_from() -> None:
+    for method in METHODS.values():
+        assert method.choice[1].endswith(f"({method.paper})")
+        assert bool(method.arxiv) == (method.paper != "TRL")
+    assert all(name not in preset.settings for preset in PRESETS.values() for name in ("loss_type", "epsilon_high"))
+
+
+def test_what_presets_differ_in() -> None:
+    rows = {dial.name: values for dial, values in differences()}
+    presets = [resolve(name) for name in PRESETS]
+    assert rows["steps"] == [80, 200, 500]
+    for dial in DIALS:
+        values = [settings[dial.name] for settings in presets]
+        assert rows.get(dial.name, values[:1] * len(values)) == values
+    assert "temperature" not in rows
+
+
+def test_usual_of_what_is_not_known() -> None:
+    assert usual("overnight", {}) == {}
+    assert usual("quick", {}) == usual("quick", {"loss_type": "ppo"}) == resolve("quick")
 
 
 def test_evaluation_settings() -> None:

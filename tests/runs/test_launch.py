@@ -5,10 +5,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from django.utils.html import escape
 
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.job import read_items, read_job
-from rftstudio.engine.presets import resolve
+from rftstudio.engine.presets import DIALS, PRESETS, differences, resolve
 from rftstudio.graders.actions import create_grader, publish_grader, save_draft
 from rftstudio.registry.models import BaseModel
 from rftstudio.runs import actions
@@ -65,6 +66,47 @@ def test_the_page_offers_draft_model_presets_and_dials(url, typed, as_bob):
     assert 'name="learning_rate"' in text
 
 
+def test_only_what_presets_differ_in_is_compared(url, typed, taskset, as_bob):
+    page = as_bob.get(url)
+    rows = {row["dial"].name: row["values"] for row in page.context["differences"]}
+    assert rows["steps"] == ["80", "200", "500"]
+    assert rows["schedule"] == ["falling evenly", "falling evenly", "falling on a cosine"]
+    assert "temperature" not in rows
+    assert "max_completion_length" not in rows, "a choice sets it for all of them"
+    assert f"The other {len(DIALS) - len(rows)} settings are the same" in page.text
+    for values in rows.values():
+        assert len(values) == len(PRESETS)
+        assert all(f'<td class="number">{value}</td>' in page.text for value in values)
+    longer = make_taskset(workspace=taskset.workspace, name="Free", answer_type="text", answer_options={}, items=0)
+    assert "max_completion_length" in {dial.name for dial, _ in differences(answer_limit=longer.answer_limit)}
+
+
+def test_every_setting_has_its_help_on_the_page(url, typed, as_bob):
+    page = as_bob.get(url)
+    for dial in DIALS:
+        field = page.context["form"].fields[dial.name]
+        assert field.help_text.startswith(dial.help)
+        assert ("From" in field.help_text) == (dial.kind in ("int", "float"))
+        assert "e-0" not in field.help_text
+        assert escape(dial.help) in page.text
+    assert "GSPO: " in page.text
+    assert "Zheng et al. 2025" in page.text
+
+
+def test_a_method_brings_its_settings_unless_others_are_typed(url, typed, as_bob):
+    answer = as_bob.post(url, {**typed, "loss_type": "cispo", "epsilon_high": "0.3"})
+    assert "largest weight" in " ".join(answer.context["form"].errors["epsilon_high"])
+    as_bob.post(url, {**typed, "loss_type": "gspo", "epsilon": "0.0003"})
+    run = Run.objects.get()
+    assert (run.settings["loss_type"], run.settings["epsilon"], run.settings["epsilon_high"]) == ("gspo", 3e-4, 4e-4)
+    form = as_bob.get(f"/tasksets/{run.taskset.pk}/launch/?from={run.pk}").context["form"]
+    assert form["loss_type"].value() == "gspo"
+    assert form["epsilon_high"].value() is None, "the method says so"
+    text = as_bob.get(f"/runs/{run.pk}/?tab=settings").text
+    assert "changed from DAPO" in text
+    assert "changed from 0.28" not in text
+
+
 def test_launch_publishes_the_drafts_and_queues(url, typed, taskset, as_bob, bob):
     answer = as_bob.post(url, {**typed, "steps": "12", "seed": "7", "name": "My first"})
     run = Run.objects.get()
@@ -87,7 +129,7 @@ def test_launch_publishes_the_drafts_and_queues(url, typed, taskset, as_bob, bob
 
 def test_a_longest_answer_that_was_typed_is_kept(url, typed, as_bob):
     usual = resolve("quick")["max_completion_length"]
-    assert f"&quot;max_completion_length&quot;: {usual}" not in as_bob.get(url).text
+    assert f'"max_completion_length": {usual}' not in as_bob.get(url).text
     as_bob.post(url, {**typed, "max_completion_length": str(usual)})
     run = Run.objects.get()
     assert run.settings["max_completion_length"] == usual

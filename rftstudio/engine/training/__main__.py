@@ -3,7 +3,7 @@
 python -m rftstudio.engine.training JOB_DIR
 python -m rftstudio.engine.training new JOB_DIR --train F --validation F --grader F --model M
                                     [--preset quick] [--seed 0] [--json-answers] [--set name=value ...]
-                                    [--judges F.json] [--secret NAME ...]
+                                    [--hyperparameter name=value ...] [--judges F.json] [--secret NAME ...]
 python -m rftstudio.engine.training time --model M --out F.json
 """
 
@@ -17,6 +17,7 @@ from rftstudio.engine.grading import parse_spec
 from rftstudio.engine.grading.judges.endpoint import read_judges
 from rftstudio.engine.grading.judges.judges import Judges
 from rftstudio.engine.job import Job, Model, read_items, write_job
+from rftstudio.engine.openai_hyperparameters import settings_of
 from rftstudio.engine.presets import DEFAULT_PRESET, PRESETS, resolve
 from rftstudio.engine.process import settle_process
 
@@ -60,17 +61,20 @@ def _new(arguments: list[str]) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json-answers", action="store_true", help="answers are meant to be JSON")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting")
+    parser.add_argument(
+        "--hyperparameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting by OpenAI's name and meaning: n_epochs, batch_size, …; --set goes before it",
+    )
     parser.add_argument("--judges", type=Path, metavar="FILE", help="judges, JSON: name, base_url, model, key_env, …")
     parser.add_argument(
         "--secret", action="append", default=[], metavar="NAME", help="a variable whose value an endpoint grader sends"
     )
     given = parser.parse_args(arguments)
-    changes = {}
-    for pair in given.set:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise SpecError(f"{pair!r} has no value.", path="--set", fix="Write name=value.")
-        changes[name] = value
+    changes = _pairs(given.set, "--set")
+    theirs = {name: _number(value) for name, value in _pairs(given.hyperparameter, "--hyperparameter").items()}
     try:
         grader = json.loads(given.grader.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -80,12 +84,17 @@ def _new(arguments: list[str]) -> None:
     spec = parse_spec(grader)
     endpoints = read_judges(given.judges) if given.judges else []
     Judges(endpoints).require(spec.models())
+    items = {"train": read_items(given.train), "validation": read_items(given.validation)}
+    for split, rows in items.items():
+        if not rows:
+            raise SpecError(f"The {split} split is empty.", path=split, fix="Put at least one item into it.")
+    usual = settings_of(theirs, n_train=len(items["train"]), preset=given.preset)
     model = Path(given.model)
     job = Job(
         kind="training",
         model=Model(str(model.resolve()) if model.exists() else given.model, model.name, given.revision),
         grader=grader,
-        settings=resolve(given.preset, changes),
+        settings=resolve(given.preset, {**usual, **changes}),
         data={"train": "train.jsonl", "validation": "validation.jsonl"},
         seed=given.seed,
         preset=given.preset,
@@ -93,12 +102,28 @@ def _new(arguments: list[str]) -> None:
         judges=tuple(endpoint.to_json() for endpoint in endpoints),
         secrets={name: name for name in given.secret},
     )
-    items = {"train": read_items(given.train), "validation": read_items(given.validation)}
-    for split, rows in items.items():
-        if not rows:
-            raise SpecError(f"The {split} split is empty.", path=split, fix="Put at least one item into it.")
     write_job(given.directory, job, items)
     print(f"Written. Run it with: python -m rftstudio.engine.training {given.directory}")
+
+
+def _pairs(given: list[str], option: str) -> dict[str, str]:
+    pairs = {}
+    for pair in given:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise SpecError(f"{pair!r} has no value.", path=option, fix="Write name=value.")
+        pairs[name] = value
+    return pairs
+
+
+def _number(text: str) -> int | float | str:
+    """A number where it is one, as in OpenAI's JSON; else the word."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 def _time(arguments: list[str]) -> None:

@@ -235,7 +235,9 @@ class Journal:
             **(judge_talk_metrics(self.rewarder.texts) if self.rewarder.asks else {}),
             "entropy": mean([value for row in batch.completions for value in row.entropies]),
             "kl": mean([float(one["kl"]) for one in updates if one.get("kl") is not None]),
-            "clip_share": mean([float(one.get("clip_ratio/region_mean") or 0.0) for one in updates]),
+            "clip_share": mean(
+                [float(one.get("clip_ratio/region_mean") or one.get("cispo_clip_ratio") or 0.0) for one in updates]
+            ),
             "grad_norm": mean([float(one.get("grad_norm") or 0.0) for one in updates]),
             "learning_rate": updates[-1].get("learning_rate"),
             "errors": error_counts(self.rewarder.grades),

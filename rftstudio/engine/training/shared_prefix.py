@@ -147,10 +147,13 @@ def supports(model: Any) -> bool:
     return same
 
 
-def logps(model: Any, reading: Reading, part: Part, *, temperature: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Log-probability (T,) of every prediction of a part, and the entropy (T,) it was made with (no gradient).
+def logps(
+    model: Any, reading: Reading, part: Part, *, temperature: float, entropy_gradient: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log-probability (T,) of every prediction of a part, and the entropy (T,) it was made with.
 
     Predictions come tree by tree, row by row. reading: of the part's prompts, with whatever gradients it has.
+    entropy_gradient: whether the entropies have one too.
     model: a causal language model, with or without adapter; its output embeddings must be frozen.
     """
     where = model.device
@@ -174,6 +177,7 @@ def logps(model: Any, reading: Reading, part: Part, *, temperature: float) -> tu
         torch.from_numpy(index).to(where),
         torch.tensor([token for packed in part for token in packed.target], device=where),
         temperature,
+        entropy_gradient=entropy_gradient,
     )
 
 

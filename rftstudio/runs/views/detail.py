@@ -180,14 +180,13 @@ def _events(request: Request, run: Run) -> dict[str, Any]:
 
 
 def _settings(_request: Request, run: Run) -> dict[str, Any]:
-    limit = run.taskset_version.answer_limit
-    usual = presets.resolve(run.preset, answer_limit=limit) if run.preset in presets.PRESETS else {}
+    usual = presets.usual(run.preset, run.settings, answer_limit=run.taskset_version.answer_limit)
     rows = []
     for dial in presets.DIALS:
         if dial.name in run.settings:
             value, preset = run.settings[dial.name], usual.get(dial.name)
             changed = preset is not None and preset != value
-            rows.append({"dial": dial, "value": shown(dial, value), "usual": shown(dial, preset) if changed else ""})
+            rows.append({"dial": dial, "value": dial.shown(value), "usual": dial.shown(preset) if changed else ""})
     started = run.events.filter(type="started").order_by("-seq").first()
     return {
         "rows": rows,
@@ -195,14 +194,6 @@ def _settings(_request: Request, run: Run) -> dict[str, Any]:
         "checkpoints": run.checkpoints.order_by("step"),
         "preset": presets.PRESETS.get(run.preset),
     }
-
-
-def shown(dial: presets.Dial, value: Any) -> str:
-    """A setting as people read it."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    text = f"{value:g}" if isinstance(value, float) else str(dict(dial.choices).get(value, value))
-    return f"{text} {dial.unit}".strip()
 
 
 def _log(_request: Request, run: Run) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The launch page: what will be trained, how long it will take, and the button."""
 
-import json
 from typing import Any
 
 from django.contrib import messages
@@ -13,6 +12,7 @@ from rftstudio.accounts.models import User
 from rftstudio.accounts.request import Request
 from rftstudio.engine import presets
 from rftstudio.engine.errors import SpecError, SystemFault
+from rftstudio.engine.methods import METHODS
 from rftstudio.graders.models import Grader
 from rftstudio.registry.models import BaseModel
 from rftstudio.runs import actions, queue
@@ -22,8 +22,6 @@ from rftstudio.runs.forms import LaunchForm
 from rftstudio.runs.judged import Asked, asked_by
 from rftstudio.runs.models import Run
 from rftstudio.tasksets.models import TaskSet
-
-ON_CARD = ("steps", "batch_size", "group_size", "learning_rate", "max_completion_length", "eval_interval")
 
 
 @require_http_methods(["GET", "POST"])
@@ -61,6 +59,8 @@ def launch(request: Request, pk: int) -> HttpResponse:
         "form": form,
         "grader": grader,
         "presets": _preset_cards(form),
+        "meant": _meant(form),
+        **_preset_table(taskset),
         "items": taskset.items.live().count(),
         "outlook": _outlook(form, taskset),
         "asked": _asked(form),
@@ -111,28 +111,32 @@ def _of_run(request: Request, taskset: TaskSet) -> dict[str, Any]:
     run = _cloned(request, taskset)
     if run is None:
         return {}
-    limit = taskset.answer_limit
-    usual = presets.resolve(run.preset, answer_limit=limit) if run.preset in presets.PRESETS else {}
+    usual = presets.usual(run.preset, run.settings, answer_limit=taskset.answer_limit)
     changed = {name: value for name, value in run.settings.items() if usual.get(name) != value}
     dials = {name: str(value).lower() if isinstance(value, bool) else value for name, value in changed.items()}
     return {"base_model": run.base_model_id, "preset": run.preset, "seed": run.seed, **dials}
 
 
 def _preset_cards(form: LaunchForm) -> list[dict[str, Any]]:
-    """What each preset does, with the radio button that chooses it."""
+    """What each preset is for, with the radio button that chooses it."""
     chosen = form["preset"].value()
-    cards = []
-    for preset in presets.PRESETS.values():
-        values = presets.resolve(preset.name, answer_limit=form.taskset.answer_limit)
-        cards.append(
-            {
-                "preset": preset,
-                "checked": preset.name == chosen,
-                "rows": [(dial, values[dial.name]) for dial in presets.DIALS if dial.name in ON_CARD],
-                "json": json.dumps(values),
-            }
-        )
-    return cards
+    return [{"preset": preset, "checked": preset.name == chosen} for preset in presets.PRESETS.values()]
+
+
+def _meant(form: LaunchForm) -> dict[str, Any]:
+    """What an empty field means, by preset, and what a method changes about that; for the page's script."""
+    limit = form.taskset.answer_limit
+    return {
+        "presets": {name: presets.resolve(name, answer_limit=limit) for name in presets.PRESETS},
+        "methods": {method.name: dict(method.settings) for method in METHODS.values()},
+    }
+
+
+def _preset_table(taskset: TaskSet) -> dict[str, Any]:
+    """What presets differ in, a row each, and how many settings they have in common."""
+    rows = presets.differences(answer_limit=taskset.answer_limit)
+    cells = [{"dial": dial, "values": [dial.shown(value, unit=False) for value in values]} for dial, values in rows]
+    return {"differences": cells, "n_alike": len(presets.DIALS) - len(rows)}
 
 
 def _outlook(form: LaunchForm, taskset: TaskSet) -> Outlook:

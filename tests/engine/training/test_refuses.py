@@ -115,9 +115,21 @@ def test_new_writes_a_job(tmp_path: Path) -> None:
     assert len((tmp_path / "job" / "train.jsonl").read_text().splitlines()) == 4
 
 
+def test_new_takes_openais_hyperparameters(tmp_path: Path) -> None:
+    given = ["n_epochs=10", "batch_size=2", "learning_rate_multiplier=0.5", "eval_samples=auto", "eval_interval=4"]
+    extra = [part for pair in given for part in ("--hyperparameter", pair)]
+    assert main([*write_inputs(tmp_path), *extra, "--set", "eval_interval=9"]) == 0
+    settings = json.loads((tmp_path / "job" / "job.json").read_text())["settings"]
+    assert (settings["steps"], settings["batch_size"], settings["group_size"]) == (20, 24, 12)  # of 4 tasks
+    assert settings["learning_rate"] == pytest.approx(1.5e-4)
+    assert (settings["eval_samples"], settings["eval_interval"]) == (4, 9)
+
+
 @pytest.mark.parametrize(
     ("extra", "says"),
     [
+        (["--hyperparameter", "n_epochs=60"], "hyperparameters.n_epochs: 60 is not allowed. Use a whole number from 1"),
+        (["--hyperparameter", "n_epochs"], "--hyperparameter: 'n_epochs' has no value"),
         (["--set", "group_size=5"], "group_size"),
         (["--set", "steps"], "Write name=value"),
         (["--set", "stepz=3"], "no such setting"),
