@@ -264,7 +264,7 @@ JUDGE_DIALS: tuple[Dial, ...] = (
         "judge_tokens",
         "Judge budget in tokens",
         "What judges may read and write in all. When it is used up, a training ends after the step with its best "
-        "checkpoint, a comparison stops. 0 sets no limit.",
+        "checkpoint, a comparison or a readiness check stops. 0 sets no limit.",
         "int",
         0,
         0,

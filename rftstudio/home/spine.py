@@ -56,6 +56,7 @@ def spine_of(taskset: TaskSet) -> Spine:
     check = (
         Readiness.objects.filter(taskset_version__taskset=taskset)
         .select_related("taskset_version", "grader_version")
+        .defer("result", "handle")
         .order_by("-pk")
         .first()
     )
@@ -124,7 +125,7 @@ def _checked(check: Readiness | None, taskset: TaskSet, *, current: bool, can_ch
     verdict = check.summary.get("verdict", "")
     note = VERDICTS.get(verdict, check.get_status_display().lower())
     if not current:
-        note += f", of version {check.taskset_version.number}"
+        note += ", before the latest changes"
     return Step(slug, name, "done" if verdict in ("ready", "weak") else "ready", note, url)
 
 

@@ -62,11 +62,12 @@ def outlook_of(
     preset: str,
     settings: Mapping[str, Any],
     answer_tokens: float | None = None,
+    may_time: bool = True,
 ) -> Outlook:
     """Expected times of every preset, and of the chosen one with changed settings, for a draft as it stands.
 
     answer_tokens: how long answers are, where that has been measured.
-    Asks for a timing where there is none and nothing runs that would spoil it.
+    may_time: ask for a timing where there is none and nothing runs that would spoil it.
     """
     if model is None or not model.is_here:
         return Outlook("none")
@@ -74,6 +75,8 @@ def outlook_of(
     if timing is None:
         if queue.running():
             return Outlook("busy")
+        if not may_time:
+            return Outlook("unknown")
         if ask_for_timing(model=model):
             queue.wake("registry.time_model", [model.pk])
             return Outlook("timing")

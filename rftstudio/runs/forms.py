@@ -64,7 +64,8 @@ class LaunchForm(forms.Form):
         initial=0,
         min_value=0,
         max_value=MAX_SEED,
-        help_text="The same seed, task set, grader and settings give the same training again.",
+        help_text="The same seed, task set, grader and settings give the same training again, unless a judge, another "
+        "server or a time limit takes part.",
     )
 
     def __init__(self, *args: Any, taskset: TaskSet, grader: Grader | None, changed: dict[str, int], **kwargs: Any):

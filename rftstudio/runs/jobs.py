@@ -50,6 +50,7 @@ class EngineJob(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
+    workspace_id: int  # every kind of job belongs to a workspace
     job_folder: ClassVar[str]  # under JOBS_DIR
     parts: ClassVar[tuple[str, ...]] = ("ingest", "settle")  # modules of its room that its supervisor needs
     queue_rank: ClassVar[int] = 1  # what is short goes first: a comparison does not wait for the next training

@@ -124,6 +124,11 @@ def test_a_healthy_training_has_none(points: Points) -> None:
     assert found(points) == {}
 
 
+def test_penalties_that_differ_are_not_nothing() -> None:
+    """A grader may score from -7 to 0: no answer has earned anything, and yet some are better than others."""
+    assert "all_zero" not in found(after(healthy(), 20, train_reward_mean=-3.0, frac_reward_zero_std=0.3))
+
+
 def test_a_recorded_training_that_learns_has_none_at_any_step() -> None:
     """Its answers do become alike, and its entropy falls to a tenth: by then they are right."""
     points = recorded("learns")

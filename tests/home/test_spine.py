@@ -64,7 +64,7 @@ def test_a_check_of_older_versions_says_so(workspace):
     make_check(taskset=taskset)
     save_item(item=taskset.items.first(), by=None, fields={"message": "Something else"})
     publish_version(taskset=taskset, by=None)
-    assert spine_of(taskset).steps[2].note == "ready, of version 1"
+    assert spine_of(taskset).steps[2].note == "ready, before the latest changes"
 
 
 def test_a_run_is_watched_then_compared(workspace):

@@ -46,10 +46,9 @@ def entropy_collapse(record: Record) -> Finding | None:
         "entropy_collapse",
         "bad",
         "The model has stopped trying different answers before it found good ones (entropy collapse).",
-        f"Entropy {now:.2f} nats a token {record.over}, {first:.2f} at first; mean reward {reward:.2f}; "
+        f"Entropy {now:.2f} {record.over}, {first:.2f} at first; mean reward {reward:.2f}; "
         f"{even:.0%} of the tasks without a spread.",
-        "Launch again with half the learning rate, an entropy bonus where the method has one, or a KL penalty. "
-        "More answers per task help too.",
+        "Launch again with half the learning rate, an entropy bonus or a KL penalty. More answers per task help too.",
         (("entropy", "entropy"),),
         record.since,
         limit=min(ENTROPY_LOW, ENTROPY_LEFT * first),
@@ -72,7 +71,7 @@ def kl_blowup(record: Record) -> Finding | None:
         "kl_blowup",
         "bad",
         "The model has moved very far from the base model in a few steps (KL).",
-        f"KL {now:.2f} nats a token (median of the last {KL_STEPS} steps){compared}.",
+        f"KL {now:.2f} (median of the last {KL_STEPS} steps){compared}.",
         "It may be losing its language. Read some answers. Launch again with half the learning rate or a larger KL "
         "penalty; the best checkpoint until now is kept.",
         (("kl", "KL"),),

@@ -23,19 +23,37 @@ CUT_STOP = 0.5
 CUT = 0.1
 UNREADABLE = 0.3
 HABIT = 0.8  # of all answers say the same
-FEW_TASKS = 24  # training tasks; fewer are learnt by heart
+FEW_TASKS, FEWEST_TASKS = 24, 4  # training tasks; fewer are learnt by heart
 SUSPECT = 0.1  # of the items
+# What went wrong, for a person; by OpenAI's error flags.
+FLAGS = {
+    "sample_parse_error": "the answer could not be read",
+    "invalid_variable_error": "something the grader needs is missing",
+    "formula_parse_error": "the formula has no value",
+    "python_grader_runtime_error": "the Python grader failed or took too long",
+    "python_grader_server_error": "the sandbox failed",
+    "model_grader_server_error": "the judge could not be asked",
+    "model_grader_parse_error": "the judge's reply could not be read",
+    "model_grader_refusal_error": "the judge refused",
+    "truncated_observation_error": "the answer was cut off",
+    "unresponsive_reward_error": "the grader did not answer",
+    "other_error": "another failure",
+}
 ORDER: tuple[Level, ...] = ("stop", "weak", "note")
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What the check knows of the task. limit: of an answer, in tokens; context: the model's, prompt included."""
+    """What the check knows of the task. limit: of an answer, in tokens; context: the model's, prompt included.
+
+    enough: the limit holds every right answer, so that what runs into it is wrong already.
+    """
 
     n_train: int
     n_examples: int
     limit: int
     context: int = 0
+    enough: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +92,16 @@ def _all(found: Measures, setup: Setup) -> Iterator[Finding]:
         yield from _chance(found, setup)
     yield from _references(found)
     if setup.n_train < FEW_TASKS:
-        text = f"There are {_tasks(setup.n_train)} in the training split. So few are soon known by heart."
-        yield Finding("few_tasks", "note", "Few training tasks", text, ("more_items",))
+        text = f"The training split has {_tasks(setup.n_train)}. So few are soon known by heart."
+        level: Level = "weak" if setup.n_train < FEWEST_TASKS else "note"
+        yield Finding("few_tasks", level, "Few training tasks", text, ("more_items",))
 
 
 def _grading(found: Measures) -> Iterator[Finding]:
     share = found.n_no_score / found.n_answers
     if share <= UNGRADED:
         return
-    flags = ", ".join(f"{flag} {count} times" for flag, count in found.flags.items())
+    flags = ", ".join(f"{FLAGS.get(flag, flag)}: {count}" for flag, count in found.flags.items())
     why = f" ({flags})" if flags else ""
     text = f"{found.n_no_score} of {found.n_answers} answers have no score{why}. They are left out, never taken for 0."
     if share > UNGRADED_STOP:
@@ -96,7 +115,7 @@ def _reward(found: Measures, setup: Setup) -> Iterator[Finding]:
     spread = found.n_scored - len(found.no_spread)
     share = spread / found.n_scored
     help_it = _help(setup)
-    if found.highest is not None and found.highest <= 0:
+    if found.highest is not None and found.highest <= 0 and not spread:
         text = "No answer scored above 0. A training compares answers with each other: here none is better."
         yield Finding("all_zero", "stop", "Every answer scores 0", text, help_it, found.never)
     elif share < SPREAD_STOP and len(found.solved) < SOLVED_STOP * found.n_scored:
@@ -136,9 +155,12 @@ def _form(found: Measures, setup: Setup) -> Iterator[Finding]:
         text = f"{found.n_truncated} of {found.n_answers} answers ran into the limit of {setup.limit} tokens. What is "
         text += "cut off is marked as it stands, usually badly."
         remedies: tuple[str, ...] = ("longer", "instructions") if longer > setup.limit else ("instructions",)
+        if setup.enough:
+            text += " Every right answer fits: the model says more than the label."
+            remedies = ("examples", "instructions")
         yield Finding(
             "truncated",
-            "stop" if cut > CUT_STOP else "weak",
+            "stop" if cut > CUT_STOP and not setup.enough else "weak",
             "Answers are cut off",
             text,
             remedies,

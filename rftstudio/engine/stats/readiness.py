@@ -69,8 +69,9 @@ class Measures:
     """The figures of a check. Shares of items are over those with a score; `unscored` has the keys of the others.
 
     passes: pass@1 with its interval over items. pass_at: the unbiased estimate for each k. always, sometimes, never:
-    keys by how many answers reached `threshold`. no_spread: keys whose scored answers all score alike. favourite: what
-    the model says most often, with its share of all answers and of the references. scale: 0..1, or None.
+    keys by how many answers reached `threshold`. partly: keys with a score for some answers only. no_spread: keys
+    whose scored answers all score alike. favourite: what the model says most often, with its share of all answers and
+    of the references. scale: 0..1, or None.
     """
 
     n_items: int
@@ -87,6 +88,7 @@ class Measures:
     never: tuple[str, ...]
     no_spread: tuple[str, ...]
     unscored: tuple[str, ...]
+    partly: tuple[str, ...]
     n_no_score: int
     flags: Mapping[str, int]
     n_truncated: int
@@ -104,7 +106,7 @@ class Measures:
     @property
     def solved(self) -> tuple[str, ...]:
         """Keys that are always right and alike: nothing is left to learn from them."""
-        flat = set(self.no_spread)
+        flat = set(self.no_spread) - set(self.partly)
         return tuple(key for key in self.always if key in flat)
 
     def to_json(self) -> dict[str, Any]:
@@ -138,6 +140,7 @@ def measure(items: Sequence[Tried], *, samples: int, threshold: float = 1.0, lab
         never=tuple(key for key, row in passed.items() if not any(row)),
         no_spread=tuple(item.key for item in scored if max(item.scores) - min(item.scores) < SAME),
         unscored=tuple(item.key for item in items if not item.scores),
+        partly=tuple(item.key for item in scored if len(item.scores) < len(item.tries)),
         n_no_score=sum(one.score is None for one in tries),
         flags=dict(Counter(one.flag for one in tries if one.flag).most_common()),
         n_truncated=sum(one.truncated for one in tries),

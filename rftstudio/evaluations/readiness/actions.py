@@ -30,9 +30,9 @@ SAMPLES = 8
 FEWEST_SAMPLES = 2  # a single answer has nothing to differ from
 
 
-def usual_settings() -> dict[str, Any]:
+def usual_settings(taskset: TaskSet | TaskSetVersion) -> dict[str, Any]:
     """As a training samples: temperature 1, the default preset's longest answer; several answers a task."""
-    longest = resolve(DEFAULT_PRESET)["max_completion_length"]
+    longest = resolve(DEFAULT_PRESET, answer_limit=taskset.answer_limit)["max_completion_length"]
     return check_evaluation({"samples": SAMPLES, "temperature": 1.0, "max_completion_length": longest})
 
 
@@ -52,7 +52,7 @@ def start_check(
     Raises `SpecError` (path: the field) where the model could not answer or the grader not mark, `SystemFault` where
     the disk refuses.
     """
-    values = check_evaluation({**usual_settings(), **(settings or {})})
+    values = check_evaluation({**usual_settings(taskset_version), **(settings or {})})
     if values["samples"] < FEWEST_SAMPLES:
         message = "One answer to a task has nothing to differ from."
         raise SpecError(message, path="samples", fix=f"Take at least {FEWEST_SAMPLES}.")

@@ -6,6 +6,7 @@ from typing import Any
 
 from rftstudio.evaluations.models import Attempt, Readiness
 from rftstudio.evaluations.pairs import inputs_of
+from rftstudio.evaluations.readiness.meaning import meaning_of
 from rftstudio.tasksets.answers import shown_answer
 from rftstudio.tasksets.models import VersionItem
 
@@ -83,12 +84,19 @@ def _doubt(
     return Doubt(
         key=row.key,
         reference=shown_answer(row.reference_answer, definition["answer_type"]),
-        said=max(said, key=said.count),
+        said=_said(said, suspect["meaning"], definition),
         count=suspect["count"],
         of=suspect["of"],
         task=" ".join(text for _, text in inputs_of(row, labels)),
         live_pk=live_pk,
     )
+
+
+def _said(texts: list[str], meaning: str, definition: dict[str, Any]) -> str:
+    """The commonest wording of what is meant."""
+    kind, options = definition["answer_type"], definition["answer_options"]
+    meant = [text for text in texts if meaning_of(text, kind, options) == meaning] or texts
+    return max(meant, key=meant.count)
 
 
 def _live(check: Readiness, keys: Sequence[str]) -> dict[str, int]:

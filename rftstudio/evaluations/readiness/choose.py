@@ -8,11 +8,11 @@ from rftstudio.tasksets.models import Split, TaskSetVersion, VersionItem
 
 def chosen_rows(version: TaskSetVersion, *, seed: int, n_items: int) -> list[VersionItem]:
     """At most `n_items` training tasks in their order. A task's chance depends on (seed, key) alone."""
-    rows = list(version.items.filter(split=Split.TRAIN).order_by("position"))
-    if len(rows) <= n_items:
-        return rows
-    first = {row.pk for row in sorted(rows, key=lambda row: _lot(seed, row.key))[:n_items]}
-    return [row for row in rows if row.pk in first]
+    found = version.items.filter(split=Split.TRAIN).order_by("position")
+    keys = list(found.values_list("key", flat=True))
+    if len(keys) > n_items:
+        found = found.filter(key__in=sorted(keys, key=lambda key: _lot(seed, key))[:n_items])
+    return list(found)
 
 
 def rows_of(check: Readiness) -> list[VersionItem]:

@@ -75,7 +75,7 @@ class ReadinessForm(forms.Form):
                 min_value=dial.minimum,  # type: ignore[arg-type]
                 max_value=dial.maximum,  # type: ignore[arg-type]
             )
-        usual = usual_settings()
+        usual = usual_settings(taskset)
         for name in SETTINGS:
             self.fields[name].initial = usual[name]
 

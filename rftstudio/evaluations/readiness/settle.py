@@ -62,6 +62,7 @@ def summarise(check: Readiness, rows: list[VersionItem], attempts: dict[str, lis
         n_examples=len(definition["worked_examples"]),
         limit=check.settings["max_completion_length"],
         context=check.base_model.context_length,
+        enough=check.settings["max_completion_length"] >= (check.taskset_version.answer_limit or float("inf")),
     )
     verdict, findings = judge(measures, setup)
     return {

@@ -38,20 +38,21 @@ class Times:
         return self.took / self.expected
 
 
-def times_of(check: Readiness) -> Times:
-    """Asks for a timing where there is none, as the launch page does."""
+def times_of(check: Readiness, *, may_time: bool) -> Times:
+    """may_time: ask for a timing where there is none, as the launch page does."""
     outlook = outlook_of(
         taskset=check.taskset,
         model=check.base_model,
         preset=DEFAULT_PRESET,
         settings={},
         answer_tokens=check.summary["tokens_mean"],
+        may_time=may_time,
     )
     judges = check.result.get("judges") or {}
     asked = check.summary["n_answers"]
     rows = []
     for name, preset in PRESETS.items():
-        settings = resolve(name)
+        settings = resolve(name, answer_limit=check.taskset.answer_limit)
         many = answers_of(settings) / asked
         tokens, cost = judges.get("tokens") or 0, judges.get("cost") or 0.0
         rows.append(

@@ -8,9 +8,9 @@ from rftstudio.evaluations.words import interval, plain
 VERDICTS = {"ready": "ready", "weak": "weak", "not_yet": "not yet"}
 PILLS = {"ready": "good", "weak": "warn", "not_yet": "bad"}
 _OPENINGS = {
-    "ready": "This will train.",
-    "weak": "This may train, but slowly or not far.",
-    "not_yet": "This would not train as it is.",
+    "ready": "A training has something to learn from here.",
+    "weak": "There is little to learn from here yet.",
+    "not_yet": "A training would find nothing to learn from, or be cut short.",
 }
 
 
@@ -29,10 +29,10 @@ def evidence(summary: Mapping[str, Any]) -> str:
     spread = n_scored - len(summary["no_spread"])
     mean = f"{plain(reward['mean'])} {interval(reward)}".strip()
     if not spread:
-        return f"{asked} Its mean reward is {mean}. On no task do some answers score better than others."
+        return f"{asked} Its answers score {mean} on average. On no task do some answers score better than others."
     return (
-        f"{asked} Its mean reward is {mean}. On {spread} of {_tasks(n_scored)} some answers score better than others: "
-        "those are the ones to learn from."
+        f"{asked} Its answers score {mean} on average. On {spread} of {_tasks(n_scored)} some answers score better "
+        "than others: those are the ones to learn from."
     )
 
 
@@ -63,12 +63,12 @@ def figures(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         why = "Share of answers with full marks."
         if summary["threshold"] != 1:
             why = f"Share of answers that score {summary['threshold']:g} or more."
-        rows.append(("Right at the first try (pass@1)", f"{plain(passes['mean'])} {interval(passes)}".strip(), why))
+        rows.append(("Right at the first try", f"{plain(passes['mean'])} {interval(passes)}".strip(), why))
     most = max((int(k) for k in summary["pass_at"]), default=1)
     if most > 1 and (share := summary["pass_at"][str(most)]) is not None:
         why = "Share of tasks with at least one right answer among them."
-        rows.append((f"Right in {most} tries (pass@{most})", plain(share), why))
-    items("Always right", "always", "Nothing left to learn where all answers also score alike.")
+        rows.append((f"Right in {most} tries", plain(share), why))
+    items("Always right", "always", "If they also score alike, nothing is left to learn.")
     items("Sometimes right", "sometimes", "Where a training learns most.")
     items("Never right", "never", "Learnt from only where answers get part marks.")
     items("Without any spread", "no_spread", "All answers score alike: a training skips such tasks.")

@@ -168,7 +168,7 @@ def _found(request: Request, check: Readiness, context: dict[str, Any]) -> dict[
         "rows": item_map.rows(summary, group),
         "map_width": item_map.CELL * summary["samples"],
         "suspects": suspects_of(check),
-        "times": times_of(check),
+        "times": times_of(check, may_time=may_edit),
         "newer": _newer(check),
     }
 

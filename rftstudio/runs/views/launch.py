@@ -65,6 +65,7 @@ def launch(request: Request, pk: int) -> HttpResponse:
         "outlook": _outlook(form, taskset),
         "asked": _asked(form),
         "running": queue.running(),
+        "running_here": [job for job in queue.running() if job.workspace_id == taskset.workspace_id],
         "last": Run.objects.filter(taskset_version__taskset=taskset).order_by("-pk").first(),
         "cloned": _cloned(request, taskset),
     }
