@@ -89,7 +89,11 @@ def settings_of(given: Mapping[str, Any], *, n_train: int, preset: str = DEFAULT
 def _read(name: str, raw: Any) -> float:
     allowed = RANGES[name]
     number = isinstance(raw, (int, float)) and not isinstance(raw, bool)
-    if not number or (allowed.whole and raw != int(raw if math.isfinite(raw) else 0)) or not allowed.holds(raw):
+    try:
+        fits = number and allowed.holds(raw) and not (allowed.whole and raw != int(raw))
+    except OverflowError:  # a whole number of hundreds of digits
+        fits = False
+    if not fits:
         raise _error(name, f"{raw!r} is not allowed.", f'Use {allowed}, or "{AUTO}".')
     return float(raw)
 

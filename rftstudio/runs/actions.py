@@ -122,13 +122,14 @@ def cancel_job(*, job: EngineJob, by: User | None) -> EngineJob:
     """The same for any job. Whoever of two comes second finds it done."""
     rows = type(job)._default_manager.filter(pk=job.pk)
     now = timezone.now()
-    ended = rows.filter(status__in=(Status.QUEUED, Status.PAUSED)).update(
-        status=Status.CANCELLED, finished_at=Coalesce("finished_at", now)
-    )
-    if not ended and not rows.filter(status=Status.RUNNING).update(wish="cancel"):
-        raise SpecError("This is over already.", fix="There is nothing to cancel.")
-    job.refresh_from_db()
-    return job
+    for _ in range(2):  # what ran at the first look may be paused at the second
+        ended = rows.filter(status__in=(Status.QUEUED, Status.PAUSED)).update(
+            status=Status.CANCELLED, finished_at=Coalesce("finished_at", now)
+        )
+        if ended or rows.filter(status=Status.RUNNING).update(wish="cancel"):
+            job.refresh_from_db()
+            return job
+    raise SpecError("This is over already.", fix="There is nothing to cancel.")
 
 
 def pause_run(*, run: Run, by: User | None) -> Run:
@@ -139,6 +140,8 @@ def pause_run(*, run: Run, by: User | None) -> Run:
     rows = Run.objects.filter(pk=run.pk)
     held = rows.filter(status=Status.QUEUED).update(status=Status.PAUSED)
     if not held and not rows.filter(status=Status.RUNNING, wish__in=("", "pause")).update(wish="pause"):
+        if rows.filter(status=Status.RUNNING).exists():
+            raise SpecError("This training is being stopped.", fix="Launch it again to go on.")
         raise SpecError("This training does not run.", fix="Only one that runs or waits can be paused.")
     run.refresh_from_db()
     return run

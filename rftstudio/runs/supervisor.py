@@ -189,15 +189,19 @@ class Supervisor:
 
     def _close(self, verdict: Verdict, *, settle: bool = True) -> None:
         with transaction.atomic():
-            ended = self._owned().update(
-                status=verdict.status,
-                error=verdict.error,
-                culprit=verdict.culprit,
-                finished_at=timezone.now(),
-                heartbeat_at=None,
-                wish="",
-            )
-            if not ended:
+            values = {
+                "error": verdict.error,
+                "culprit": verdict.culprit,
+                "finished_at": timezone.now(),
+                "heartbeat_at": None,
+                "wish": "",
+            }
+            rows = self._owned()
+            # Whoever asked for the end while the job was pausing gets the end.
+            asked = rows.exclude(wish="cancel") if verdict.status == Status.PAUSED else rows
+            if not asked.update(status=verdict.status, **values) and (
+                verdict.status != Status.PAUSED or not rows.update(status=Status.CANCELLED, **values)
+            ):
                 raise Lost
             self.job.refresh_from_db()
             if settle:
@@ -213,7 +217,8 @@ class Supervisor:
                 self._asked_to_stop = now
             ask = launch.request_pause if wish == "pause" else launch.request_stop
             ask(self.job.directory)
-            if now - self._asked_to_stop > max(GRACE, 3 * self._longest_silence):
+            # A pause is not worth losing work for; who will not wait for it can ask for the end.
+            if wish == "cancel" and now - self._asked_to_stop > max(GRACE, 3 * self._longest_silence):
                 log.warning("%s %s does not stop by itself; ending it.", self.job.label, self.pk)
                 local.signal(self.child, signal.SIGKILL)
         if self._finished_at and now - self._finished_at > AFTER_THE_END:

@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from rftstudio.engine.process import settle_process
 
 WORDS = (
@@ -177,9 +179,7 @@ def run_ours(shape: Shape, model_path: str, steps: int) -> None:
 def pieces_for(shape: Shape) -> int:
     """In how many micro-batches stock TRL has to take a step to fit this machine's memory."""
     need = shape.prompts * shape.group * (shape.prompt_tokens + shape.new_tokens) * TRL_BYTES_PER_TOKEN
-    from rftstudio.engine.inference.packed import free_memory
-
-    have = 0.8 * free_memory()
+    have = 0.8 * psutil.virtual_memory().available
     return next((pieces for pieces in (1, 2, 4, 8) if need / pieces < have), shape.prompts * shape.group)
 
 

@@ -57,7 +57,7 @@ def test_a_waiting_run_pauses_at_once_and_waits_again(run, as_bob):
 def test_a_wish_to_stop_is_not_turned_into_a_pause(run, as_bob):
     as_bob.post(f"/runs/{run.pk}/pause/")
     as_bob.post(f"/runs/{run.pk}/cancel/")
-    assert "does not run" in as_bob.post(f"/runs/{run.pk}/pause/", follow=True).text
+    assert "is being stopped" in as_bob.post(f"/runs/{run.pk}/pause/", follow=True).text
     run.refresh_from_db()
     assert run.wish == "cancel"
 
@@ -141,7 +141,7 @@ def test_a_paused_run_that_is_stopped_can_still_be_kept(paused, as_bob):
 
 
 def test_why_it_ended_early(run, as_bob):
-    reason = "The validation reward has not risen in the last 3 evaluations."
+    reason = "There was no new best validation reward in the last 3 evaluations."
     Run.objects.filter(pk=run.pk).update(status=Status.SUCCEEDED, result={"ended_early": reason})
     text = as_bob.get(f"/runs/{run.pk}/").text
     assert "Ended early, after step 7 of 20" in text

@@ -36,19 +36,18 @@ def graders_failing(record: Record) -> Finding | None:
 def judge_addressed(record: Record) -> Finding | None:
     """Only where the grader asks a judge or a server: there is nobody to talk to else."""
     first, now = mean(record.first, "judge_talk_share"), mean(record.recent, "judge_talk_share")
-    if now is None or now < max(TALKING, TALKING_MORE * (first or 0.0)):
-        return None
-    start = f", {first:.0%} at first" if first is not None else ""
+    if first is None or now is None or now < max(TALKING, TALKING_MORE * first):
+        return None  # honest answers hit the wordings now and then: only more than at first says anything
     return Finding(
         "judge_addressed",
         "bad",
         "More and more answers talk to the judge in place of answering.",
-        f"{now:.0%} of the answers {record.over}{start}.",
+        f"{now:.0%} of the answers {record.over}, {first:.0%} at first.",
         "Read them below. If the judge pays for them, the reward no longer means anything: tell the judge to give such "
         "answers nothing, add a fixed rule beside it, try the red-team on the grader, then launch again.",
         (("judge_talk_share", "share of answers that address the judge"),),
         record.since,
-        limit=max(TALKING, TALKING_MORE * (first or 0.0)),
+        limit=max(TALKING, TALKING_MORE * first),
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from rftstudio.engine.inference.packed import SPARE, few, free_memory, pack, packs, product
+from rftstudio.engine.inference.packed import PackedLinear, few, fits, pack, packs, product
 
 _optimizer_steps = 0
 
@@ -126,10 +126,12 @@ def fold(model: Any) -> bool:
     if not layers or any(not _plain(layer) for layer in layers):
         return False
     size = sum(weight.numel() * weight.element_size() for weight in weights)
-    if size * SPARE > free_memory():
+    if not fits(size):
         return False
     for layer in layers:
         FoldedLinear(layer)
+        if isinstance(layer.base_layer.forward, PackedLinear):
+            layer.base_layer.forward.drop()  # made anew where the adapter is taken off
     return True
 
 

@@ -16,7 +16,7 @@ import torch
 
 ROWS = 128  # at most; larger products are as quick in the usual way
 LAYOUT_ROWS = 32  # what the layout is made for; it serves all of them about equally
-SPARE = 4  # how many times a second copy has to fit the memory that is there
+SPARE = 4  # how many times a second copy has to fit the memory of the machine
 
 
 def pack(weight: torch.Tensor) -> torch.Tensor:
@@ -55,13 +55,17 @@ class PackedLinear:
             self.packed, self.made_of = pack(weight), made_of
         return product(x, self.packed, bias)
 
+    def drop(self) -> None:
+        """Give the second copy back."""
+        self.packed = self.made_of = None
+
 
 def pack_layers(model: Any) -> bool:
     """Pack the frozen linear layers of a model on a CPU with memory to spare. Returns whether it did."""
     layers = [module for module in model.modules() if type(module) is torch.nn.Linear]
     weights = [layer.weight for layer in layers]
     size = sum(weight.numel() * weight.element_size() for weight in weights)
-    if not layers or any(not packs(weight) for weight in weights) or size * SPARE > free_memory():
+    if not layers or any(not packs(weight) for weight in weights) or not fits(size):
         return False
     for layer in layers:
         PackedLinear(layer)
@@ -88,13 +92,18 @@ def _works() -> bool:
         return torch.allclose(found, torch.nn.functional.linear(x, weight, bias), atol=1e-4)
 
 
-def free_memory() -> int:
-    """Bytes that can be had without swapping; a guess of 8 GB where the system does not say."""
+def fits(size: int) -> bool:
+    """Whether there is memory for another copy of `size` bytes.
+
+    By what the machine has, not by what is free at the moment: a run that is resumed has to decide the same.
+    """
+    return size * SPARE <= memory()
+
+
+@cache
+def memory() -> int:
+    """Bytes of memory that the machine has; a guess of 8 GB where it does not say."""
     try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            for line in file:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (OSError, ValueError):
         return 8 << 30

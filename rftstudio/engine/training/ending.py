@@ -45,7 +45,7 @@ class Endings:
             return End("early", f"The time allowed, {_minutes(most)}, is used up.", evaluates="yes")
         patience, waited = self.settings.patience, self.progress().without_improvement
         if patience and waited >= patience:
-            return End("early", f"The validation reward has not risen in the last {_evaluations(waited)}.")
+            return End("early", f"There was no new best validation reward in the last {_evaluations(waited)}.")
         if self.stop.pausing:
             return End("paused", evaluates="as planned")
         return None

@@ -156,7 +156,7 @@ class Journal:
         average, interval = mean_and_interval(list(mean_by_item(answers).values()))
         if used_up() and any(grade.score is None for grade in grades):
             average, interval = None, None  # the mean of those that were still judged says nothing about the others
-        self.progress.valid[step] = average
+        self.progress.valid[step] = rounded(average)
         self.evaluation_s = time.monotonic() - began
         self.rewarder.judge(grades)
         return {

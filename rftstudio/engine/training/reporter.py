@@ -78,6 +78,7 @@ class Reporter(TrainerCallback):
         self.journal.emit(self._last)
         finding = self.watch.look(self._last, self.journal.progress)
         if finding and self.end is None and step < self.journal.settings.steps:
+            self.journal.progress.paused_for.append(finding.name)
             self.end = End("paused", finding.sentence, finding.name)
             control.should_save = control.should_training_stop = True
 

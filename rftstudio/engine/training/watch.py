@@ -24,7 +24,7 @@ class Watch:
         self.points = [data for data in rows if data["step"] <= step]
 
     def look(self, metrics: dict[str, Any], progress: Progress) -> Finding | None:
-        """The grave finding to pause for, if there is a new one and the run is to pause; it is noted in `progress`."""
+        """The grave finding to pause for, if the run is to pause and has not paused for it before."""
         self.points.append(metrics)
         steps = self.settings.steps
         if metrics["step"] % max(1, steps // OFTEN):
@@ -36,7 +36,6 @@ class Watch:
             return None
         for finding in found:
             if finding.may_pause and finding.name not in progress.paused_for:
-                progress.paused_for.append(finding.name)
                 return finding
         return None
 

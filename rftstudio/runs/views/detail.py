@@ -15,7 +15,7 @@ from rftstudio.lib import charts
 from rftstudio.runs import browse, curves, queue
 from rftstudio.runs.jobs import ENDED_STATUSES, Status
 from rftstudio.runs.judged import paid_of_points
-from rftstudio.runs.models import Run
+from rftstudio.runs.models import Run, RunEvent
 from rftstudio.runs.progress import coarse, seconds_left, within_limit
 from rftstudio.runs.settle import best_checkpoint
 
@@ -139,11 +139,17 @@ def _standing(run: Run, found: list[dict[str, Any]]) -> dict[str, Any]:
         "spent": spent,
         "place": queue.position(run),
         "findings": [(one, curves.evidence(one, found)) for one in curves.findings(run, found)],
-        "paused": run.events.filter(type="paused").last() if run.status == Status.PAUSED else None,
+        "paused": _pause_of(run) if run.status == Status.PAUSED else None,
         "best_checkpoint": best_checkpoint(run) if run.status in ENDED_STATUSES else None,
         "preset": presets.PRESETS.get(run.preset),
         "paid": paid_of_points(found, run.settings),
     }
+
+
+def _pause_of(run: Run) -> RunEvent | None:
+    """What the run itself said of its pause; None where a person paused it while it waited in line."""
+    has_run = set(run.handle) - {"log"}  # since it was last resumed
+    return run.events.filter(type="paused").last() if has_run else None
 
 
 def _answers(request: Request, run: Run) -> dict[str, Any]:

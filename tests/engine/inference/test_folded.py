@@ -6,7 +6,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from rftstudio.engine.inference import folded
+from rftstudio.engine.inference import packed
 from rftstudio.engine.inference.folded import fold
 from tests.engine.tiny import tiny_model
 
@@ -84,6 +84,25 @@ def test_other_kinds_of_lora_are_left_to_peft(changes: dict[str, Any]) -> None:
 
 
 def test_without_memory_to_spare_it_is_left_to_peft(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folded, "free_memory", lambda: 100_000)
+    monkeypatch.setattr(packed, "memory", lambda: 100_000)
     config = LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM")
     assert not fold(get_peft_model(tiny_model(), config))
+
+
+def test_the_base_gives_its_own_layout_back() -> None:
+    """What decoding with the untrained model needed is not kept beside the adapter's."""
+    base = tiny_model()
+    assert packed.pack_layers(base)
+    with torch.inference_mode():
+        base(IDS)
+    config = LoraConfig(r=4, lora_alpha=6, target_modules="all-linear", task_type="CAUSAL_LM")
+    model = get_peft_model(base, config)
+    installed = [module.forward for module in model.modules() if isinstance(module, torch.nn.Linear)]
+    kept = [one for one in installed if isinstance(one, packed.PackedLinear)]
+    assert any(one.packed is not None for one in kept)
+    assert fold(model)
+    adapted = [one for one in kept if one.layer is not model.get_output_embeddings()]
+    assert adapted
+    assert all(one.packed is None for one in adapted)
+    with torch.inference_mode(), model.disable_adapter():
+        assert torch.allclose(model(IDS).logits, tiny_model()(IDS).logits, atol=1e-4)

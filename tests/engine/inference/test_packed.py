@@ -55,7 +55,7 @@ def test_a_model_says_the_same_packed() -> None:
 
 
 def test_without_memory_or_onednn_nothing_is_packed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packed, "free_memory", lambda: 1000)
+    monkeypatch.setattr(packed, "memory", lambda: 1000)
     assert not pack_layers(tiny_model())
     monkeypatch.undo()
     assert not pack_layers(tiny_model().to(torch.bfloat16))

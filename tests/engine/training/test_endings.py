@@ -96,7 +96,7 @@ def test_no_improvement_ends_it_with_the_best_checkpoint(make_job: MakeJob) -> N
     assert run(directory) == 0
     found = result(directory)
     assert (found["status"], found["final_step"]) == ("succeeded", 2)
-    assert found["ended_early"] == "The validation reward has not risen in the last 2 evaluations."
+    assert found["ended_early"] == "There was no new best validation reward in the last 2 evaluations."
     assert (directory / found["adapter_path"] / "adapter_model.safetensors").exists()
 
 
