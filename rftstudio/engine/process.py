@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rftstudio.engine.errors import EngineError, GraderFault, SpecError
-from rftstudio.engine.events import Log
+from rftstudio.engine.events import Log, read
 from rftstudio.engine.grading.tools import Tools, using
 from rftstudio.engine.job import Job, read_job, read_lists
 
@@ -55,10 +55,11 @@ def run_job(directory: Path, body: Callable[[Job, Log, Stop], int]) -> int:
     except SpecError as error:
         print(error, flush=True)
         return AUTHOR
-    if _succeeded(directory):
-        print("This job has succeeded already.", flush=True)
-        return SUCCEEDED
     events = Log(directory / "events.jsonl")
+    if (result := _success(directory)) is not None:
+        _say_once(events, result)
+        events.close()
+        return SUCCEEDED
     began = time.monotonic()
     try:
         with using(Tools(lists=read_lists(directory, job))):
@@ -92,12 +93,23 @@ def _in_words(error: Exception) -> str:
     return f"The engine failed: {type(error).__name__}: {error}. The log has the details; what was done is kept."
 
 
-def _succeeded(directory: Path) -> bool:
+def _success(directory: Path) -> dict[str, Any] | None:
+    """The result of a job that has succeeded; else None."""
     try:
         result = json.loads((directory / "result.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return False
-    return bool(result.get("status") == "succeeded")
+        return None
+    return result if result.get("status") == "succeeded" else None
+
+
+def _say_once(events: Log, result: dict[str, Any]) -> None:
+    """The last event of a job that was killed between its result and saying so."""
+    message = "This job has succeeded already."
+    print(message, flush=True)
+    rows = list(read(events.path))
+    if not rows or rows[-1]["type"] != "finished":
+        data = {name: result.get(name) for name in ("status", "best_step", "seconds")} | {"culprit": ""}
+        events.append({"type": "finished", "level": "info", "message": message, "data": data})
 
 
 def write_result(directory: Path, result: dict[str, Any]) -> None:

@@ -150,8 +150,6 @@ class TrainingRun:
             self.journal.progress.valid[0] = known[0]["valid_reward_mean"]
         else:
             self.journal.baseline()
-        if problem := used_up():
-            raise SpecError(f"{problem} No step was trained.", path="judge_tokens", fix="Set a larger budget.")
         # Imported late: peft and trl take seconds, and the first point of the curve need not wait for them.
         from rftstudio.engine.training import checkpoints
         from rftstudio.engine.training.build import build_trainer
@@ -161,6 +159,8 @@ class TrainingRun:
         watch = Watch(self.settings, self.events)
         reporter = Reporter(self.directory / "checkpoints", self.journal, endings, watch)
         saved = checkpoints.latest(reporter.directory)
+        if saved is None and (problem := used_up()):
+            raise SpecError(f"{problem} No step was trained.", path="judge_tokens", fix="Set a larger budget.")
         if saved is not None:
             self.journal.progress = Progress.from_json(saved.state)
             say(self.events, f"Going on after step {saved.step}.", step=saved.step)
@@ -178,6 +178,10 @@ class TrainingRun:
         )
         if saved is not None and saved.path.name != checkpoints.RECOVERY:
             reporter.announce(saved)
+            # What ended the run before it was killed ends it now, not a step later.
+            end = endings.due(seconds=0.0) if saved.step < self.settings.steps else None
+            if end is not None and end.kind == "early":
+                return self._settle(end, last=saved.step)
         trainer.go()
         return self._settle(reporter.end, last=trainer.state.global_step // self.settings.updates_per_batch)
 

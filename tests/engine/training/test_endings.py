@@ -100,6 +100,33 @@ def test_no_improvement_ends_it_with_the_best_checkpoint(make_job: MakeJob) -> N
     assert (directory / found["adapter_path"] / "adapter_model.safetensors").exists()
 
 
+def cut(path: Path, rows: int) -> None:
+    """Leave out the last rows of a log, as if the process had been killed before them."""
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:-rows]))
+
+
+def test_killed_after_its_last_checkpoint_it_ends_at_the_same_step(make_job: MakeJob) -> None:
+    directory = make_job(grader=ALWAYS, patience=2, eval_interval=1)
+    assert run(directory) == 0
+    whole = result(directory)
+    (directory / "result.json").unlink()
+    cut(directory / "events.jsonl", 1)
+    assert run(directory) == 0
+    assert {**result(directory), "seconds": 0} == {**whole, "seconds": 0}
+    assert sorted(curve(directory)) == [0, 1, 2]
+
+
+def test_killed_between_its_result_and_saying_so_it_says_so(make_job: MakeJob) -> None:
+    directory = make_job(steps=2)
+    assert run(directory) == 0
+    cut(directory / "events.jsonl", 1)
+    for _ in range(2):
+        assert run(directory) == 0
+        (finished,) = of_type(directory, "finished")
+        assert (finished["data"]["status"], finished["data"]["culprit"]) == ("succeeded", "")
+
+
 @pytest.mark.parametrize(
     ("valid", "waited"),
     [
