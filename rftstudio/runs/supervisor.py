@@ -217,8 +217,9 @@ class Supervisor:
                 self._asked_to_stop = now
             ask = launch.request_pause if wish == "pause" else launch.request_stop
             ask(self.job.directory)
-            # A pause is not worth losing work for; who will not wait for it can ask for the end.
-            if wish == "cancel" and now - self._asked_to_stop > max(GRACE, 3 * self._longest_silence):
+            # Before its first step nothing is known of how long it is silent: a pause waits for that.
+            begun = wish == "cancel" or bool(self.job.progress.get("done"))
+            if begun and now - self._asked_to_stop > max(GRACE, 3 * self._longest_silence):
                 log.warning("%s %s does not stop by itself; ending it.", self.job.label, self.pk)
                 local.signal(self.child, signal.SIGKILL)
         if self._finished_at and now - self._finished_at > AFTER_THE_END:

@@ -45,7 +45,7 @@ def test_from_the_button_to_the_verdict(processes, until, workspace, as_alice, t
     texts = check.attempts.filter(item_key=check.summary["items"][0]["key"]).values_list("text", flat=True)
     assert len(set(texts)) > 1, "every answer has a random number of its own"
     text = as_alice.get(page).content.decode()
-    assert "This would not train as it is." in text
+    assert "A training would find nothing to learn from, or be cut short." in text
     assert "Every answer scores 0" in text
     assert "Add worked examples" in text
     log = [json.loads(line) for line in (check.directory / "answers.jsonl").read_text().splitlines()]
