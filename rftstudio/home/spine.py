@@ -10,6 +10,7 @@ from django.urls import NoReverseMatch, reverse
 
 from rftstudio.evaluations.models import Comparison, Readiness
 from rftstudio.evaluations.readiness.words import VERDICTS
+from rftstudio.evaluations.words import plain
 from rftstudio.graders.models import Grader
 from rftstudio.runs.jobs import OPEN_STATUSES, Status
 from rftstudio.runs.models import Run
@@ -106,7 +107,11 @@ def spine_of(taskset: TaskSet) -> Spine:
     else:
         state = {True: "busy", False: "done" if comparison.status == Status.SUCCEEDED else "ready"}[comparison.is_open]
         difference = comparison.summary.get("difference")
-        note = f"{difference:+.2f} against base" if difference is not None else comparison.get_status_display().lower()
+        note = (
+            f"{plain(difference, sign=True)} against base"
+            if difference is not None
+            else comparison.get_status_display().lower()
+        )
         compared = Step("comparison", "Comparison", state, note, _address("evaluations:detail", comparison.pk))
 
     steps = (tasks, marked, checked, trained, compared)

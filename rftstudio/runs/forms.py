@@ -46,7 +46,29 @@ class DialField(forms.Field):
             raise forms.ValidationError(f"{error.message} {error.fix}") from error
 
 
-class LaunchForm(forms.Form):
+class VersionsForm(forms.Form):
+    """A form that asks which version of a task set and of its grader: `taskset_version`, `grader_version`."""
+
+    taskset: TaskSet
+    grader: Grader | None
+
+    def chosen_version(self) -> TaskSetVersion | None:
+        """None for the draft."""
+        chosen = self.cleaned_data["taskset_version"]
+        return None if chosen == DRAFT else self.taskset.versions.get(pk=chosen)
+
+    def chosen_grader_version(self) -> GraderVersion | None:
+        """None for the draft."""
+        assert self.grader is not None
+        chosen = self.cleaned_data["grader_version"]
+        return None if chosen == DRAFT else self.grader.versions.get(pk=chosen)
+
+    def add_spec_error(self, error: SpecError) -> None:
+        """Show an engine's complaint on the field it names, or above the form."""
+        show_spec_error(self, error)
+
+
+class LaunchForm(VersionsForm):
     """What a training is made of. `overrides()` holds the dials that were changed."""
 
     taskset_version = forms.ChoiceField(label="Task set")
@@ -108,21 +130,6 @@ class LaunchForm(forms.Form):
                 if value is not None:
                     found[dial.name] = value
         return found
-
-    def chosen_version(self) -> TaskSetVersion | None:
-        """None for the draft."""
-        chosen = self.cleaned_data["taskset_version"]
-        return None if chosen == DRAFT else self.taskset.versions.get(pk=chosen)
-
-    def chosen_grader_version(self) -> GraderVersion | None:
-        """None for the draft."""
-        assert self.grader is not None
-        chosen = self.cleaned_data["grader_version"]
-        return None if chosen == DRAFT else self.grader.versions.get(pk=chosen)
-
-    def add_spec_error(self, error: SpecError) -> None:
-        """Show an engine's complaint on the field it names, or above the form."""
-        show_spec_error(self, error)
 
     @property
     def common_dials(self) -> list[forms.BoundField]:

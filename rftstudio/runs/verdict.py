@@ -47,7 +47,7 @@ def judge(code: int, last: dict[str, Any] | None, *, wish: str = "", last_line: 
     if code == EXIT_CANCELLED or (cancelled and (code < 0 or code == EXIT_SUCCEEDED)):
         return Verdict(Status.CANCELLED)
     if code < 0:
-        return Verdict(Status.PAUSED) if wish == "pause" else None  # cut off, and not to be started again for now
+        return Verdict(Status.PAUSED) if wish == "pause" else None  # cut off where it had saved; resuming starts it
     said = f" The last line of its log: {last_line}" if last_line else " Its log is empty."
     return Verdict(
         Status.FAILED, f"The job ended with code {code} and did not say why.{said}", CULPRITS.get(code, "system")

@@ -5,19 +5,18 @@ from typing import Any
 from django import forms
 
 from rftstudio.engine.dials import JUDGE_DIALS
-from rftstudio.engine.errors import SpecError
 from rftstudio.evaluations.models import Readiness
 from rftstudio.evaluations.readiness.actions import FEWEST_SAMPLES, N_ITEMS, usual_settings
-from rftstudio.graders.models import Grader, GraderVersion
+from rftstudio.graders.models import Grader
 from rftstudio.registry.models import BaseModel
 from rftstudio.runs.check import MAX_SEED
-from rftstudio.runs.forms import DRAFT, SHOWN_VERSIONS, set_version_choices, show_spec_error
-from rftstudio.tasksets.models import TaskSet, TaskSetVersion
+from rftstudio.runs.forms import SHOWN_VERSIONS, VersionsForm, set_version_choices
+from rftstudio.tasksets.models import TaskSet
 
 SETTINGS = ("samples", "max_completion_length", *(dial.name for dial in JUDGE_DIALS))
 
 
-class ReadinessForm(forms.Form):
+class ReadinessForm(VersionsForm):
     """Versions, model, and how much is asked of it."""
 
     taskset_version = forms.ChoiceField(label="Task set")
@@ -83,21 +82,6 @@ class ReadinessForm(forms.Form):
     def settings(self) -> dict[str, Any]:
         """What differs from the usual ones."""
         return {name: self.cleaned_data[name] for name in SETTINGS if self.cleaned_data.get(name) is not None}
-
-    def chosen_version(self) -> TaskSetVersion | None:
-        """None for the draft."""
-        chosen = self.cleaned_data["taskset_version"]
-        return None if chosen == DRAFT else self.taskset.versions.get(pk=chosen)
-
-    def chosen_grader_version(self) -> GraderVersion | None:
-        """None for the draft."""
-        assert self.grader is not None
-        chosen = self.cleaned_data["grader_version"]
-        return None if chosen == DRAFT else self.grader.versions.get(pk=chosen)
-
-    def add_spec_error(self, error: SpecError) -> None:
-        """Show it on the field that it names, or above the form."""
-        show_spec_error(self, error)
 
     @property
     def what(self) -> list[forms.BoundField]:
