@@ -12,6 +12,8 @@ EVERYTHING = (
     ("a training step, shape A", ("tests.bench.training", "--shape", "A")),
     ("a training step, shape B", ("tests.bench.training", "--shape", "B")),
     ("a training step, shape C", ("tests.bench.training", "--shape", "C")),
+    ("sampling against generate", ("tests.bench.sampling",)),
+    ("what the studio adds", ("tests.bench.studio",)),
     ("graders", ("tests.bench.grading",)),
     ("judges", ("tests.bench.judges",)),
 )

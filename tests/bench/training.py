@@ -103,10 +103,13 @@ def run_ours(shape: Shape, model_path: str, steps: int) -> None:
     from rftstudio.engine.inference.sampler import Completion, Sampler
     from rftstudio.engine.job import Model
     from rftstudio.engine.presets import TrainingSettings, resolve
+    from rftstudio.engine.process import Stop
     from rftstudio.engine.training.build import build_trainer
+    from rftstudio.engine.training.ending import Endings
     from rftstudio.engine.training.journal import Journal, Progress
     from rftstudio.engine.training.reporter import Reporter
     from rftstudio.engine.training.rewards import Rewarder
+    from rftstudio.engine.training.watch import Watch
     from rftstudio.engine.types import Grade, Item, Message
 
     generator = random.Random(1)
@@ -144,15 +147,17 @@ def run_ours(shape: Shape, model_path: str, steps: int) -> None:
     sampler = Sampler(loaded, stop=[], pad=tokenizer.pad_token_id)  # nothing ends an answer: all have full length
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
+        events = Log(directory / "events.jsonl")
         journal = Journal(
             settings,
-            events=Log(directory / "events.jsonl"),
+            events=events,
             rollouts=Log(directory / "rollouts.jsonl"),
             rewarder=Chance(spec, tokenizer, max_no_score_share=1.0),
             evaluate=list,
             progress=Progress(),
         )
-        reporter = Reporter(directory / "checkpoints", journal, lambda: False)
+        endings = Endings(settings, Stop(directory), lambda: journal.progress)
+        reporter = Reporter(directory / "checkpoints", journal, endings, Watch(settings, events))
         trainer = build_trainer(
             loaded,
             tokenizer,
