@@ -55,6 +55,7 @@ def stages(fast: bool, database: str) -> list[Stage]:
     deploy = [PYTHON, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
     rooms = [f"tests/{room}" for room in ROOMS if (ROOT / "tests" / room).is_dir()]
     quick = [*PYTEST, "-n", "2", "-m", "not browser and not slow and not training"]
+    by_file = [*PYTEST, "-n", "2", "--dist", "loadfile"]  # these wait half of the time; each file has its own processes
     slow = "(slow or training) and not browser"
     found = [
         Stage("style", [PYTHON, "-m", "ruff", "check"]),
@@ -74,9 +75,8 @@ def stages(fast: bool, database: str) -> list[Stage]:
                 [*quick, *rooms, *(f"--ignore={path}" for path in SAME_ANYWHERE)],
                 {**ONE_THREAD, "RFT_TEST_DATABASE_URL": database},
             ),
-            Stage("browser tests", [*PYTEST, "-m", "browser"], {"DJANGO_ALLOW_ASYNC_UNSAFE": "true"}),
-            # Half of them wait most of the time: two files at once.
-            Stage("slow and training tests", [*PYTEST, "-n", "2", "--dist", "loadfile", "-m", slow]),
+            Stage("browser tests", [*by_file, "-m", "browser"], {"DJANGO_ALLOW_ASYNC_UNSAFE": "true"}),
+            Stage("slow and training tests", [*by_file, "-m", slow]),
         ]
     return found
 
