@@ -72,7 +72,7 @@ class KeptAnswer(models.Model):
 
 
 class KeptGrade(models.Model):
-    """What the grader with this content hash gave for an answer."""
+    """What a grader gave for an answer. content_hash: `Subject.evidence_hash`, which knows its judges too."""
 
     answer = models.ForeignKey(KeptAnswer, on_delete=models.CASCADE, related_name="grades")
     content_hash = models.CharField(max_length=64)
@@ -105,7 +105,10 @@ class Marking(Errand):
 
 
 class RedTeam(Errand):
-    """What a grader, draft or version, gave for answers that deserve nothing. shots: as the engine's `Shot`."""
+    """What a grader, draft or version, gave for answers that deserve nothing. shots: as the engine's `Shot`.
+
+    content_hash: of the grader, its judges and the attacks there are (`redteam.key_of`).
+    """
 
     grader = models.ForeignKey("graders.Grader", on_delete=models.CASCADE, related_name="red_teams")
     content_hash = models.CharField(max_length=64)
