@@ -180,16 +180,17 @@ def do_marking(*, pk: int) -> Marking | None:
         return None
     started = monotonic()
     try:
-        subject = Subject(marking.grader, parse_spec(marking.spec), marking.content_hash)
-        known = _known(subject, marking.answers)  # by a worker that was killed: nothing is paid twice
-        left = KeptAnswer.objects.filter(pk__in=marking.answers).exclude(pk__in=known).order_by("pk")
-        marking.step(done=len(known))
-        for batch in _batches(list(left)):
-            if monotonic() - started > WORKER_SECONDS:
-                raise SpecError("The time for this ran out; what was marked is kept.", fix="Start it again.")
-            _keep(subject, _marked(subject, batch))
-            marking.step(done=marking.done + len(batch))
-        marking.step(status=Marking.Status.DONE)
+        with marking.beating():
+            subject = Subject(marking.grader, parse_spec(marking.spec), marking.content_hash)
+            known = _known(subject, marking.answers)  # by a worker that was killed: nothing is paid twice
+            left = KeptAnswer.objects.filter(pk__in=marking.answers).exclude(pk__in=known).order_by("pk")
+            marking.step(done=len(known))
+            for batch in _batches(list(left)):
+                if monotonic() - started > WORKER_SECONDS:
+                    raise SpecError("The time for this ran out; what was marked is kept.", fix="Start it again.")
+                _keep(subject, _marked(subject, batch))
+                marking.step(done=marking.done + len(batch))
+            marking.step(status=Marking.Status.DONE)
     except Superseded:
         return None
     except EngineError as error:

@@ -114,27 +114,28 @@ def do_red_team(*, pk: int) -> RedTeam | None:
     if row is None:
         return None
     try:
-        spec = parse_spec(row.spec)
-        subject = Subject(row.grader, spec, row.content_hash)
-        tried = targets(row.grader.taskset, ITEMS_ASKING if subject.asks else ITEMS)
-        row.step(total=len(tried))
-        shots: list[dict[str, Any]] = []
-        tokens, seconds, cost = 0, 0.0, 0.0
-        for done, target in enumerate(tried, 1):
-            with equipped(row.grader.taskset, spec) as judges:
-                found = raid(spec, [target])
-                cost += judges.budget.spent.cost if judges else 0.0
-            shots += [_cut(shot.to_json()) for shot in found.shots]
-            tokens, seconds = tokens + found.tokens, seconds + found.seconds
-            row.step(done=done)
-        row.step(
-            status=RedTeam.Status.DONE,
-            shots=shots,
-            n_items=len(tried),
-            tokens=tokens,
-            seconds=round(seconds, 3),
-            cost=cost,
-        )
+        with row.beating():
+            spec = parse_spec(row.spec)
+            subject = Subject(row.grader, spec, row.content_hash)
+            tried = targets(row.grader.taskset, ITEMS_ASKING if subject.asks else ITEMS)
+            row.step(total=len(tried))
+            shots: list[dict[str, Any]] = []
+            tokens, seconds, cost = 0, 0.0, 0.0
+            for done, target in enumerate(tried, 1):
+                with equipped(row.grader.taskset, spec) as judges:
+                    found = raid(spec, [target])
+                    cost += judges.budget.spent.cost if judges else 0.0
+                shots += [_cut(shot.to_json()) for shot in found.shots]
+                tokens, seconds = tokens + found.tokens, seconds + found.seconds
+                row.step(done=done)
+            row.step(
+                status=RedTeam.Status.DONE,
+                shots=shots,
+                n_items=len(tried),
+                tokens=tokens,
+                seconds=round(seconds, 3),
+                cost=cost,
+            )
     except Superseded:
         return None
     except EngineError as error:
