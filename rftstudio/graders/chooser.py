@@ -54,5 +54,7 @@ def choices(taskset: TaskSet, starts: Collection[str]) -> list[tuple[str, list[C
     for kind, form in FORMS.items():
         if kind in starts:
             example = form.example or KINDS[kind].summary
-            found[group_of(form)].append(Choice(kind, form.question, example, kind == usual, "model" in KINDS[kind].model_fields))
+            found[group_of(form)].append(
+                Choice(kind, form.question, example, kind == usual, "model" in KINDS[kind].model_fields)
+            )
     return [(heading, found[name]) for name, heading in GROUPS.items() if found[name]]
