@@ -3,9 +3,9 @@
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
-from rftstudio.engine.grading.failure import FieldError, NoScore
+from rftstudio.engine.grading.failure import NoScore
 from rftstudio.engine.grading.kind import Spec, TemplateText, Verdict
 from rftstudio.engine.grading.template import Template, compile_template
 from rftstudio.engine.grading.text import quote
@@ -31,13 +31,6 @@ class StringCheck(Spec):
     def _accept_neq(cls, value: Any) -> Any:
         return "ne" if value == "neq" else value
 
-    @model_validator(mode="after")
-    def _looks_for_something(self) -> "StringCheck":
-        if self.operation in ("like", "ilike") and not self.reference.strip():
-            message = "There is nothing to look for: every answer contains an empty text."
-            raise FieldError(message, fix="Write the text, or {{ item.reference_answer }}.", at=".reference")
-        return self
-
     @cached_property
     def _templates(self) -> tuple[Template, Template]:
         return compile_template(self.input), compile_template(self.reference)
@@ -49,7 +42,7 @@ class StringCheck(Spec):
         if operation in ("eq", "ne"):
             found, verb = text == reference, "equals"
         elif not reference.strip():
-            message = f"The reference is empty: {reference_template.text} gives nothing for this item."
+            message = "There is nothing to look for, and every answer contains an empty text."
             raise NoScore("other_error", message)
         elif operation == "like":
             found, verb = reference in text, "contains"

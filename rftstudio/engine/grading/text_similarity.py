@@ -13,10 +13,10 @@ from functools import cache, cached_property, lru_cache
 from importlib import import_module
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from rftstudio.engine.grading.embedding import cosine
-from rftstudio.engine.grading.failure import FieldError, NoScore
+from rftstudio.engine.grading.failure import NoScore
 from rftstudio.engine.grading.kind import Spec, TemplateText, Verdict
 from rftstudio.engine.grading.template import Template, compile_template
 from rftstudio.engine.types import Item, Sample
@@ -45,13 +45,6 @@ class TextSimilarity(Spec):
         "rouge_n and bleu runs of n words; meteor words with their endings ignored; gleu the stricter of precision "
         "and recall.",
     )  # fmt: skip
-
-    @field_validator("reference")
-    @classmethod
-    def _compares_with_something(cls, reference: str) -> str:
-        if not reference.strip():
-            raise FieldError("There is nothing to compare with.", fix="Usually it is {{ item.reference_answer }}.")
-        return reference
 
     @cached_property
     def _templates(self) -> tuple[Template, Template]:

@@ -14,7 +14,7 @@ from rftstudio.accounts.request import Request
 from rftstudio.engine.errors import SpecError
 from rftstudio.graders.marking import Cost, chosen, cost_of
 from rftstudio.graders.models import Grader
-from rftstudio.graders.views.check import GRADERS, common
+from rftstudio.graders.views.check import GRADERS, common, with_readable_grader
 from rftstudio.runs.models import Replay, Rollout, Run
 from rftstudio.runs.replay import ASKING_CAP, FREE_CAP, order_replay, repeat_replay, subject_of
 
@@ -56,6 +56,7 @@ class ReplayForm(forms.Form):
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@with_readable_grader
 def replays(request: Request, pk: int) -> HttpResponse:
     """Replays of a grader. POST orders one; a grader that asks a judge is first asked about."""
     grader = fetch(request, GRADERS, Action.EDIT if request.method == "POST" else Action.VIEW, pk=pk)
