@@ -175,3 +175,12 @@ def test_a_red_team_that_was_cut_off_is_made_before_publishing(gullible, bob):
     RedTeam.objects.filter(pk=row.pk).update(status="running", shots=[], worker="gone")
     with pytest.raises(NotProven, match="It pays"):
         actions.publish_tested(grader=gullible, by=bob)
+
+
+def test_a_grader_that_pays_nothing_at_all_is_not_praised(taskset, bob, as_bob):
+    spec = {**ANYWHERE, "reference": "something that nobody says", "operation": "eq"}
+    grader = make_grader(taskset=taskset, by=bob, spec=spec)
+    as_bob.post(page(grader))
+    text = as_bob.get(page(grader)).content.decode()
+    assert "pays nothing here, the right answers included" in text
+    assert "None of the answers that should get next to nothing is paid" not in text

@@ -53,7 +53,11 @@ def check(request: Request, pk: int) -> HttpResponse:
         except SpecError as error:
             context["nothing"] = error
     elif row.status == RedTeam.Status.DONE:
-        context |= {"results": redteam.results(row.shots), "flagged": redteam.flagged(row)}
+        context |= {
+            "results": redteam.results(row.shots),
+            "flagged": redteam.flagged(row),
+            "pays_nothing": not any(shot["control"] for shot in row.shots),
+        }
         context["cost"] = redteam.cost_for(subject) if grader.taskset.items.live().exists() else None
     return render(request, "graders/check.html#state" if request.htmx else "graders/check.html", context)
 
