@@ -7,12 +7,13 @@ They carry no behaviour beyond reading and writing their JSON form, which is the
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from rftstudio.engine.errors import SpecError
 
 Role = Literal["system", "user", "assistant", "developer"]
 ROLES: tuple[Role, ...] = ("system", "user", "assistant", "developer")
+NO_METRICS: Mapping[str, float] = {}  # shared; picklable, which a read-only proxy is not
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +131,11 @@ class GradeError:
         return {"flag": self.flag, "message": self.message}
 
 
-@dataclass(frozen=True, slots=True)
-class Grade:
+class Grade(NamedTuple):
     """What a grader says of one sample: a tree whose leaves suffice to recompute the score.
+
+    A tuple, since it is made six times for every answer to a small rubric, and a frozen dataclass takes four times
+    as long to make.
 
     score: in 0..1 for our kinds (OpenAI's may set another range); None when there is an error.
     reason: a sentence for the expert. weight: this child's share in its parent, None at the top.
@@ -147,7 +150,7 @@ class Grade:
     error: GradeError | None = None
     children: tuple["Grade", ...] = ()
     weight: float | None = None
-    metrics: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, float] = NO_METRICS
     latency_s: float = 0.0
     tokens: int = 0
 

@@ -70,11 +70,20 @@ def publish_grader(*, grader: Grader, by: User | None, note: str = "") -> Grader
 
 def publish_tested(*, grader: Grader, by: User | None, note: str = "", anyway: bool = False) -> GraderVersion:
     """`publish_grader` after a red-team. Raises `NotProven` where it pays what it should not, unless `anyway`."""
+    if not anyway:
+        require_tested(grader=grader, by=by)
+    return publish_grader(grader=grader, by=by, note=note)
+
+
+def require_tested(*, grader: Grader, by: User | None) -> None:
+    """The red-team that `publish_tested` makes, by itself: a draft that pays what it should not raises `NotProven`.
+
+    What it found is kept, to be looked at, unless the caller's transaction takes it back.
+    """
     check_spec(grader.taskset, grader.spec)
     latest = grader.latest_version
-    if not anyway and (latest is None or latest.content_hash != grader.content_hash):
+    if latest is None or latest.content_hash != grader.content_hash:
         require_red_team(grader=grader, subject=draft_of(grader), by=by)
-    return publish_grader(grader=grader, by=by, note=note)
 
 
 def rename_grader(*, grader: Grader, name: str, by: User | None) -> Grader:

@@ -10,6 +10,8 @@ from typing import Any
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading import Spec, check_variables, grade, parse_spec, spec_errors
 from rftstudio.engine.grading.sandbox.pool import patience
+from rftstudio.engine.grading.string_check import StringCheck
+from rftstudio.engine.grading.text_similarity import TextSimilarity
 from rftstudio.engine.types import Item, Sample
 from rftstudio.graders.toolbox import Toolbox, missing_tools
 from rftstudio.tasksets.answers import shown_answer
@@ -50,9 +52,24 @@ def check_spec(taskset: TaskSet, data: Any) -> Spec:
 
 
 def _misfits(taskset: TaskSet, spec: Spec) -> list[SpecError]:
-    """Columns that the items lack; judges and word lists that the workspace lacks."""
+    """Columns that the items lack, judges and word lists that the workspace lacks, comparisons with nothing."""
     stored = spec.model_dump(mode="json", exclude_none=True)
-    return [*check_variables(spec, known_fields(taskset)), *missing_tools(taskset.workspace, stored)]
+    missing = [*check_variables(spec, known_fields(taskset)), *missing_tools(taskset.workspace, stored)]
+    return [*missing, *_empty_handed(spec)]
+
+
+def _empty_handed(spec: Spec, above: str = "") -> list[SpecError]:
+    """Parts that look for an empty text, which every answer contains, or measure the likeness to one.
+
+    Not an error of the spec itself: other people's JSON may say so, and versions published before still have to open.
+    """
+    found = [error for path, part in spec.parts() for error in _empty_handed(part, f"{above}{path}.")]
+    looks = isinstance(spec, StringCheck) and spec.operation in ("like", "ilike")
+    if (looks or isinstance(spec, TextSimilarity)) and not getattr(spec, "reference", "").strip():
+        message = "There is nothing to look for, and every answer contains an empty text."
+        message = message if looks else "There is nothing to compare with."
+        found.append(SpecError(message, path=f"{above}reference", fix="Usually it is {{ item.reference_answer }}."))
+    return found
 
 
 def reference_sample(item: Item, answer_type: str) -> Sample:

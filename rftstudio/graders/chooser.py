@@ -33,12 +33,13 @@ _USUAL_GROUPS = {
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One way of marking. usual: what this task set's answers are usually marked by."""
+    """One way of marking. usual: what this task set's answers are usually marked by. asks_judge: by another model."""
 
     kind: str
     question: str
     example: str
     usual: bool
+    asks_judge: bool
 
 
 def group_of(form: type[KindForm]) -> str:
@@ -53,5 +54,7 @@ def choices(taskset: TaskSet, starts: Collection[str]) -> list[tuple[str, list[C
     for kind, form in FORMS.items():
         if kind in starts:
             example = form.example or KINDS[kind].summary
-            found[group_of(form)].append(Choice(kind, form.question, example, kind == usual))
+            found[group_of(form)].append(
+                Choice(kind, form.question, example, kind == usual, "model" in KINDS[kind].model_fields)
+            )
     return [(heading, found[name]) for name, heading in GROUPS.items() if found[name]]

@@ -12,6 +12,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
+from rftstudio.engine.errors import SpecError
+from rftstudio.engine.grading import parse_spec
 from rftstudio.engine.types import Grade, Item
 from rftstudio.lib.errand import Errand
 from rftstudio.tasksets.definition import canonical
@@ -72,7 +74,7 @@ class KeptAnswer(models.Model):
 
 
 class KeptGrade(models.Model):
-    """What the grader with this content hash gave for an answer."""
+    """What a grader gave for an answer. content_hash: `Subject.evidence_hash`, which knows its judges too."""
 
     answer = models.ForeignKey(KeptAnswer, on_delete=models.CASCADE, related_name="grades")
     content_hash = models.CharField(max_length=64)
@@ -89,8 +91,19 @@ class KeptGrade(models.Model):
         return f"{self.answer_id} by {self.content_hash[:10]}"
 
 
+def is_free(spec: dict[str, Any]) -> bool:
+    """Whether grading with it asks nobody. A spec that cannot be read asks nobody either."""
+    try:
+        return not parse_spec(spec).calls_in_all()
+    except SpecError:
+        return True
+
+
 class Marking(Errand):
-    """Kept answers on their way through a grader that takes its time. answers: their numbers."""
+    """Kept answers on their way through a grader that takes its time. answers: their numbers.
+
+    It may be repeated whatever it asks: what was marked before is kept, and not asked for again.
+    """
 
     grader = models.ForeignKey("graders.Grader", on_delete=models.CASCADE, related_name="markings")
     content_hash = models.CharField(max_length=64)
@@ -105,7 +118,10 @@ class Marking(Errand):
 
 
 class RedTeam(Errand):
-    """What a grader, draft or version, gave for answers that deserve nothing. shots: as the engine's `Shot`."""
+    """What a grader, draft or version, gave for answers that deserve nothing. shots: as the engine's `Shot`.
+
+    content_hash: of the grader, its judges and the attacks there are (`redteam.key_of`).
+    """
 
     grader = models.ForeignKey("graders.Grader", on_delete=models.CASCADE, related_name="red_teams")
     content_hash = models.CharField(max_length=64)
@@ -123,6 +139,9 @@ class RedTeam(Errand):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["grader", "content_hash"], name="red_teamed_once_a_hash")
         ]
+
+    def may_repeat(self) -> bool:
+        return is_free(self.spec)
 
     def __str__(self) -> str:
         return f"Red-team of {self.grader_id}, {self.content_hash[:10]}"

@@ -4,6 +4,7 @@ The one place where this room grades more than one answer outside the builder. G
 asked for them; what can be worked out in a moment is worked out anew.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -16,9 +17,11 @@ from rftstudio.engine.grading import Spec, grade_many, parse_spec
 from rftstudio.engine.grading.judges.judges import Judges
 from rftstudio.engine.types import Grade, Item, Sample
 from rftstudio.graders.evidence import KeptAnswer, KeptGrade, Marking, kept
+from rftstudio.graders.judges.grading import answering
 from rftstudio.graders.models import Grader, GraderVersion
 from rftstudio.graders.toolbox import Toolbox
 from rftstudio.lib.errand import Superseded
+from rftstudio.tasksets.definition import canonical
 from rftstudio.tasksets.models import TaskSet
 
 BATCH = 32
@@ -44,6 +47,15 @@ class Subject:
     def asks(self) -> int:
         """Calls to judges and other servers for one answer, at the most."""
         return self.spec.calls_in_all()
+
+    @property
+    def evidence_hash(self) -> str:
+        """What a grade or a red-team of this is remembered under: the grader, and who its judges are just now.
+
+        A grader names its judges; what stands behind a name can be changed without the grader noticing.
+        """
+        who = answering(self.grader.taskset.workspace, self.stored) if any(self.spec.models()) else []
+        return hashlib.sha256(canonical([self.content_hash, who])).hexdigest() if who else self.content_hash
 
     @property
     def stored(self) -> dict[str, Any]:
@@ -96,7 +108,7 @@ def cost_of(subject: Subject, answers: int) -> Cost | None:
     if not calls:
         return None
     judged = any(subject.spec.models())
-    of_this = KeptGrade.objects.filter(content_hash=subject.content_hash).values_list("grade__tokens", flat=True)[:200]
+    of_this = KeptGrade.objects.filter(content_hash=subject.evidence_hash).values_list("grade__tokens", flat=True)[:200]
     spent = [int(each) for each in of_this if each]
     each = sum(spent) / len(spent) if spent else TOKENS_A_CALL * subject.asks
     if not judged:
@@ -129,7 +141,7 @@ def grades_of(subject: Subject, answers: Sequence[KeptAnswer]) -> dict[int, Grad
     """By answer: what is remembered, and what can be worked out in a few seconds for nothing. The rest is left out."""
     found = {
         row.answer_id: Grade.from_json(row.grade)
-        for row in KeptGrade.objects.filter(answer__in=answers, content_hash=subject.content_hash)
+        for row in KeptGrade.objects.filter(answer__in=answers, content_hash=subject.evidence_hash)
     }
     missing = [answer for answer in answers if answer.pk not in found]
     if subject.asks:
@@ -145,9 +157,7 @@ def grades_of(subject: Subject, answers: Sequence[KeptAnswer]) -> dict[int, Grad
 def order_marking(*, subject: Subject, answers: Iterable[KeptAnswer], by: User | None) -> Marking | None:
     """Have the answers that have no grade yet marked by a worker. None where there are none."""
     pks = [answer.pk for answer in answers]
-    known = set(
-        KeptGrade.objects.filter(answer__in=pks, content_hash=subject.content_hash).values_list("answer_id", flat=True)
-    )
+    known = _known(subject, pks)
     left = [pk for pk in pks if pk not in known]
     if not left:
         return None
@@ -170,18 +180,28 @@ def do_marking(*, pk: int) -> Marking | None:
         return None
     started = monotonic()
     try:
-        subject = Subject(marking.grader, parse_spec(marking.spec), marking.content_hash)
-        for batch in _batches(list(KeptAnswer.objects.filter(pk__in=marking.answers).order_by("pk"))):
-            if monotonic() - started > WORKER_SECONDS:
-                raise SpecError("The time for this ran out; what was marked is kept.", fix="Start it again.")
-            _keep(subject, _marked(subject, batch))
-            marking.step(done=marking.done + len(batch))
-        marking.step(status=Marking.Status.DONE)
+        with marking.beating():
+            subject = Subject(marking.grader, parse_spec(marking.spec), marking.content_hash)
+            known = _known(subject, marking.answers)  # by a worker that was killed: nothing is paid twice
+            left = KeptAnswer.objects.filter(pk__in=marking.answers).exclude(pk__in=known).order_by("pk")
+            marking.step(done=len(known))
+            for batch in _batches(list(left)):
+                if monotonic() - started > WORKER_SECONDS:
+                    raise SpecError("The time for this ran out; what was marked is kept.", fix="Start it again.")
+                _keep(subject, _marked(subject, batch))
+                marking.step(done=marking.done + len(batch))
+            marking.step(status=Marking.Status.DONE)
     except Superseded:
         return None
     except EngineError as error:
         marking.fail(str(error))
     return marking
+
+
+def _known(subject: Subject, answers: Sequence[int]) -> set[int]:
+    """Those of these answers that have a grade which still counts."""
+    rows = KeptGrade.objects.filter(answer__in=answers, content_hash=subject.evidence_hash)
+    return set(rows.values_list("answer_id", flat=True))
 
 
 def latest_marking(subject: Subject) -> Marking | None:
@@ -196,8 +216,9 @@ def _marked(subject: Subject, answers: Sequence[KeptAnswer]) -> dict[int, Grade]
 
 def _keep(subject: Subject, grades: Mapping[int, Grade]) -> None:
     """A judge that failed is not remembered, so that it can be asked again."""
+    key = subject.evidence_hash
     rows = [
-        KeptGrade(answer_id=pk, content_hash=subject.content_hash, **kept(grade))
+        KeptGrade(answer_id=pk, content_hash=key, **kept(grade))
         for pk, grade in grades.items()
         if grade.score is not None or grade.error is None or "server" not in grade.error.flag
     ]

@@ -4,6 +4,7 @@ Works on the JSON form, so that drafts and stored versions are looked at alike, 
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from typing import Any
 
 from rftstudio.engine.grading.path import format_path
@@ -19,6 +20,16 @@ Step = tuple[str | int, ...]
 def named_judges(spec: Any) -> list[tuple[str, str]]:
     """(path of the field, the judge's name), in the order of the spec."""
     return [(format_path(path), name) for path, name in _walk(spec, JUDGE)]
+
+
+def with_judges(spec: Any, change: Callable[[str], str]) -> Any:
+    """The same spec with every judge named as `change` says."""
+    copy = deepcopy(spec)
+    for _, node in list(_nodes(copy)):
+        name = node.get(JUDGE)
+        if isinstance(name, str) and isinstance(node, dict):
+            node[JUDGE] = change(name)
+    return copy
 
 
 def named_lists(spec: Any) -> list[tuple[str, str]]:

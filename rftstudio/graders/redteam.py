@@ -1,5 +1,6 @@
 """Red-teaming a grader: answers that deserve nothing, what it gives for them, and whether that stands in the way."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from rftstudio.accounts.models import User
 from rftstudio.engine.errors import EngineError, SpecError
 from rftstudio.engine.grading import parse_spec
-from rftstudio.engine.grading.redteam import KINDS, Kind, attacks, raid
+from rftstudio.engine.grading.redteam import KINDS, Kind, attacks, fingerprint, raid
 from rftstudio.graders.evidence import RedTeam
 from rftstudio.graders.keeping import targets
 from rftstudio.graders.marking import Cost, Subject, cost_of, equipped
@@ -68,7 +69,12 @@ def flagged(red_team: RedTeam) -> list[Result]:
 
 
 def stored_for(subject: Subject) -> RedTeam | None:
-    return subject.grader.red_teams.filter(content_hash=subject.content_hash).first()
+    return subject.grader.red_teams.filter(content_hash=key_of(subject)).first()
+
+
+def key_of(subject: Subject) -> str:
+    """What its red-team is kept under: other judges, or attacks that have changed since, make it a new one."""
+    return hashlib.sha256(f"{subject.evidence_hash} {fingerprint()}".encode()).hexdigest()
 
 
 def cost_for(subject: Subject) -> Cost | None:
@@ -93,7 +99,7 @@ def red_team(*, subject: Subject, by: User | None) -> RedTeam:
         "n_items": 0,
     }
     targets(subject.grader.taskset, 1)  # refuses before anything is written
-    row, _ = RedTeam.objects.update_or_create(grader=subject.grader, content_hash=subject.content_hash, defaults=fresh)
+    row, _ = RedTeam.objects.update_or_create(grader=subject.grader, content_hash=key_of(subject), defaults=fresh)
     if subject.asks:
         row.submit()
     else:
@@ -108,27 +114,28 @@ def do_red_team(*, pk: int) -> RedTeam | None:
     if row is None:
         return None
     try:
-        spec = parse_spec(row.spec)
-        subject = Subject(row.grader, spec, row.content_hash)
-        tried = targets(row.grader.taskset, ITEMS_ASKING if subject.asks else ITEMS)
-        row.step(total=len(tried))
-        shots: list[dict[str, Any]] = []
-        tokens, seconds, cost = 0, 0.0, 0.0
-        for done, target in enumerate(tried, 1):
-            with equipped(row.grader.taskset, spec) as judges:
-                found = raid(spec, [target])
-                cost += judges.budget.spent.cost if judges else 0.0
-            shots += [_cut(shot.to_json()) for shot in found.shots]
-            tokens, seconds = tokens + found.tokens, seconds + found.seconds
-            row.step(done=done)
-        row.step(
-            status=RedTeam.Status.DONE,
-            shots=shots,
-            n_items=len(tried),
-            tokens=tokens,
-            seconds=round(seconds, 3),
-            cost=cost,
-        )
+        with row.beating():
+            spec = parse_spec(row.spec)
+            subject = Subject(row.grader, spec, row.content_hash)
+            tried = targets(row.grader.taskset, ITEMS_ASKING if subject.asks else ITEMS)
+            row.step(total=len(tried))
+            shots: list[dict[str, Any]] = []
+            tokens, seconds, cost = 0, 0.0, 0.0
+            for done, target in enumerate(tried, 1):
+                with equipped(row.grader.taskset, spec) as judges:
+                    found = raid(spec, [target])
+                    cost += judges.budget.spent.cost if judges else 0.0
+                shots += [_cut(shot.to_json()) for shot in found.shots]
+                tokens, seconds = tokens + found.tokens, seconds + found.seconds
+                row.step(done=done)
+            row.step(
+                status=RedTeam.Status.DONE,
+                shots=shots,
+                n_items=len(tried),
+                tokens=tokens,
+                seconds=round(seconds, 3),
+                cost=cost,
+            )
     except Superseded:
         return None
     except EngineError as error:
@@ -143,7 +150,7 @@ def require_red_team(*, grader: Grader, subject: Subject, by: User | None) -> Re
     None for a task set without a single reference answer, where there is nothing to try.
     """
     row = stored_for(subject)
-    if row is None and not subject.asks:
+    if not subject.asks and (row is None or row.status != RedTeam.Status.DONE):
         try:
             row = red_team(subject=subject, by=by)
         except SpecError:

@@ -3,6 +3,8 @@
 from typing import Any
 
 from rftstudio.engine.grading import default_for
+from rftstudio.engine.grading.sandbox.detect import detect
+from rftstudio.engine.grading.sandbox.status import has_monty
 from rftstudio.tasksets.models import TaskSet
 
 _TEMPLATES = {"input": "{{ sample.output_text }}", "reference": "{{ item.reference_answer }}"}
@@ -36,12 +38,24 @@ def starting_specs(taskset: TaskSet) -> dict[str, dict[str, Any]]:
     starts["keywords"] = {"type": "keywords", "required": ["the first thing"], "inflections": "english"}
     starts["regex"] = {"type": "regex", "pattern": r"\w+"}
     starts["format"] = {"type": "format", "max_words": 200, "no_preamble": True, "ends_properly": True}
-    starts["python"] = {"type": "python", "source": _PYTHON}
+    starts["python"] = {"type": "python", "source": _PYTHON, **_engine()}
     starts["multi"] = {"type": "multi", "graders": {"right": usual}, "calculate_output": "right"}
     starts.update(_judged(usual_judge(taskset)))
     criterion = {"name": "right answer", "sentence": "Gives the right answer.", "weight": 1.0, "check": usual}
     starts["rubric"] = {"type": "rubric", "criteria": [criterion]}
     return starts
+
+
+def _engine() -> dict[str, str]:
+    """Monty where this machine has no sandbox for Python itself; the author may still choose otherwise.
+
+    The choice is written into each grader, and is no setting of the workspace: a published version must be run by the
+    same engine for ever, whatever somebody sets later, and what decides it is the machine.
+    """
+    try:
+        return {"engine": "monty"} if has_monty() and detect().refusal else {}
+    except OSError:  # nothing can be started here just now, which is not this page's trouble
+        return {}
 
 
 def usual_judge(taskset: TaskSet) -> str:

@@ -19,7 +19,7 @@ from rftstudio.registry.actions import register_embedded
 from rftstudio.registry.models import BaseModel
 from rftstudio.runs import queue
 from rftstudio.runs.check import check_launch
-from rftstudio.runs.drafts import publish_drafts
+from rftstudio.runs.drafts import prove_draft, publish_drafts
 from rftstudio.runs.expect import expected_seconds
 from rftstudio.runs.jobs import EngineJob, Status
 from rftstudio.runs.models import Run
@@ -92,7 +92,6 @@ def find_models() -> None:
             register_embedded()
 
 
-@transaction.atomic
 def publish_and_launch(
     *,
     taskset: TaskSet,
@@ -104,12 +103,15 @@ def publish_and_launch(
 ) -> Run:
     """`launch_run`, with the drafts published first where no version is given. All of it happens or nothing does.
 
-    Raises `SpecError` with "taskset_version" or "grader_version" as its path where a draft cannot be published.
+    What a red-team found on the way is kept either way. Raises `SpecError` with "taskset_version" or "grader_version"
+    as its path where a draft cannot be published.
     """
-    tasks, marks = publish_drafts(
-        taskset=taskset, grader=grader, taskset_version=taskset_version, grader_version=grader_version, by=by
-    )
-    return launch_run(taskset_version=tasks, grader_version=marks, by=by, **launch)
+    prove_draft(grader=grader, grader_version=grader_version, by=by)
+    with transaction.atomic():
+        tasks, marks = publish_drafts(
+            taskset=taskset, grader=grader, taskset_version=taskset_version, grader_version=grader_version, by=by
+        )
+        return launch_run(taskset_version=tasks, grader_version=marks, by=by, **launch)
 
 
 def cancel_run(*, run: Run, by: User | None) -> Run:

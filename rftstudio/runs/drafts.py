@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from rftstudio.accounts.models import User
 from rftstudio.engine.errors import SpecError
-from rftstudio.graders.actions import publish_tested
+from rftstudio.graders.actions import publish_tested, require_tested
 from rftstudio.graders.models import Grader, GraderVersion
 from rftstudio.graders.proof import NotProven
 from rftstudio.tasksets.actions import publish_version
@@ -20,6 +20,17 @@ def unpublished(taskset: TaskSet, grader: Grader | None) -> dict[str, int]:
         "taskset": count_changes(taskset, taskset.latest_version),
         "grader": int(grader is not None and latest is not None and grader.content_hash != latest.content_hash),
     }
+
+
+def prove_draft(*, grader: Grader, grader_version: GraderVersion | None, by: User | None) -> None:
+    """Red-team the grader's draft where no version is given. Raises `SpecError` with "grader_version" as its path.
+
+    Call it before the transaction of `publish_drafts`: a refusal takes back what was written in that one, and
+    somebody should still see what the grader paid.
+    """
+    if grader_version is None:
+        with _errors_at("grader_version"):
+            require_tested(grader=grader, by=by)
 
 
 def publish_drafts(

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django.db import models
 
 from rftstudio.accounts.models import Workspace
+from rftstudio.graders.evidence import is_free
 from rftstudio.graders.models import Grader, GraderVersion
 from rftstudio.lib.errand import Errand
 from rftstudio.registry.models import BaseModel, TunedModel
@@ -150,6 +151,9 @@ class Replay(Errand):
 
     def __str__(self) -> str:
         return f"{self.label} over {self.run}"
+
+    def may_repeat(self) -> bool:
+        return is_free(self.spec)
 
     @property
     def label(self) -> str:

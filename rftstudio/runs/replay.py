@@ -70,20 +70,30 @@ def order_replay(*, run: Run, subject: Subject, cap: int, by: User | None) -> Re
     return replay
 
 
+def subject_of(replay: Replay) -> Subject:
+    """What it tries. Raises `SpecError` where that is of a kind that is gone."""
+    return Subject(replay.grader, parse_spec(replay.spec), replay.content_hash, replay.number)
+
+
+def repeat_replay(*, replay: Replay, by: User | None) -> Replay:
+    """The same once more, as a new one. Raises `SpecError`."""
+    return order_replay(run=replay.run, subject=subject_of(replay), cap=replay.cap, by=by)
+
+
 def do_replay(*, pk: int) -> Replay | None:
     """The work, with progress. None where somebody else does it."""
     replay = Replay.claim(pk)
     if replay is None:
         return None
     try:
-        spec = parse_spec(replay.spec)
-        subject = Subject(replay.grader, spec, replay.content_hash)
-        chosen, total = sample(replay.run, replay.cap)
-        replay.step(total=len(chosen), done=0)
-        rows, lost = _regrade(replay, subject, chosen)
-        report = make_report(rows, replay.run)
-        report |= {"n_stored": total, "n_lost": lost, "out_of_time": len(rows) + lost < len(chosen)}
-        replay.step(status=Replay.Status.DONE, done=len(rows), result=report)
+        with replay.beating():
+            subject = subject_of(replay)
+            chosen, total = sample(replay.run, replay.cap)
+            replay.step(total=len(chosen), done=0)
+            rows, lost = _regrade(replay, subject, chosen)
+            report = make_report(rows, replay.run)
+            report |= {"n_stored": total, "n_lost": lost, "out_of_time": len(rows) + lost < len(chosen)}
+            replay.step(status=Replay.Status.DONE, done=len(rows), result=report)
     except Superseded:
         return None
     except EngineError as error:

@@ -3,6 +3,7 @@
 from celery import shared_task
 from django.apps import apps
 
+from rftstudio.lib import errand
 from rftstudio.runs import queue
 from rftstudio.runs.jobs import EngineJob, Status
 from rftstudio.runs.replay import do_replay
@@ -22,6 +23,12 @@ def start_job(app_label: str, model: str, pk: int) -> bool:
 def reconcile() -> dict[str, int]:
     """Every ten seconds: supervisors that died are replaced, free places are given to who waits."""
     return {"taken_over": len(queue.take_over_lost()), "started": len(queue.start_waiting())}
+
+
+@shared_task(name="runs.look_after_errands", expires=30)
+def look_after_errands() -> dict[str, int]:
+    """Twice a minute: replays, markings and red-teams whose worker was killed go on, or say that they were stopped."""
+    return errand.look_after()
 
 
 @shared_task(name="runs.replay")

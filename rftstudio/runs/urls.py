@@ -23,4 +23,5 @@ urlpatterns = [
     path("rollouts/<int:pk>/calibrate/", evidence.calibrate, name="calibrate"),
     path("graders/<int:pk>/replay/", replay.replays, name="replay"),
     path("replays/<int:pk>/", replay.report, name="replay_report"),
+    path("replays/<int:pk>/again/", replay.again, name="replay_again"),
 ]

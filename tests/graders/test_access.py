@@ -99,3 +99,14 @@ def test_signed_out_leads_to_the_sign_in_page(grader, client):
     response = client.get(address(grader, "builder", "grader"))
     assert response.status_code == 302
     assert "sign-in" in response["Location"]
+
+
+def test_a_draft_that_cannot_be_read_any_more_leads_to_the_builder(workspace, bob, as_bob):
+    grader = make_grader(taskset=make_taskset(workspace=workspace, by=bob), by=bob)
+    type(grader).objects.filter(pk=grader.pk).update(spec={"type": "of_old"})
+    builder = reverse("graders:builder", args=[grader.pk])
+    for name in ("graders:check", "graders:calibrate", "graders:cases"):
+        answer = as_bob.get(reverse(name, args=[grader.pk]), follow=True)
+        assert answer.redirect_chain == [(builder, 302)]
+        assert "has to be corrected first" in answer.content.decode()
+    assert as_bob.post(reverse("runs:replay", args=[grader.pk])).headers["Location"] == builder

@@ -5,6 +5,8 @@ import json
 import pytest
 from django.urls import reverse
 
+from rftstudio.engine.errors import SpecError
+from rftstudio.graders.actions import create_grader
 from rftstudio.graders.forms.tree import Node, texts_of
 from rftstudio.graders.models import Grader
 from rftstudio.graders.workbench import Workbench
@@ -294,3 +296,23 @@ def _full(spec: dict) -> dict:
     from rftstudio.engine.grading import parse_spec
 
     return parse_spec(spec).model_dump(mode="json", exclude_none=True)
+
+
+NOTHING = {"type": "string_check", "input": "{{ sample.output_text }}", "reference": "", "operation": "like"}
+LIKE_NOTHING = {"type": "text_similarity", "input": "x", "reference": " ", "evaluation_metric": "rouge_l"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "path"),
+    [
+        (NOTHING, "reference"),
+        (LIKE_NOTHING, "reference"),
+        ({"type": "multi", "graders": {"a": NOTHING}, "calculate_output": "a"}, "graders.a.reference"),
+    ],
+)
+def test_a_comparison_with_nothing_is_not_saved(workspace, bob, spec, path):
+    taskset = make_taskset(workspace=workspace, by=bob)
+    with pytest.raises(SpecError, match="There is nothing to") as caught:
+        create_grader(taskset=taskset, by=bob, spec=spec)
+    assert caught.value.path == path
+    assert create_grader(taskset=taskset, by=bob, spec={**NOTHING, "operation": "eq"}).pk  # may have to be empty

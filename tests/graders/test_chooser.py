@@ -76,3 +76,23 @@ def test_the_choices_open_for_the_grader_that_is_asked_about_and_nothing_is_lost
     assert response.context["bench"].open_rows == ["g-r0"]
     left = as_bob.post(address, {**response.context["bench"].texts, "op": "choose:"}).content.decode()
     assert 'value="kind:g-r0-g:number"' not in left
+
+
+def test_a_way_that_needs_a_judge_says_so_and_keeps_the_name_where_there_is_none(taskset, as_bob, workspace):
+    address = reverse("graders:create", args=[taskset.pk])
+    assert as_bob.get(address).content.decode().count("needs a judge") == 4
+    answer = as_bob.post(address, {"kind": "judge", "name": "Kind letters"})
+    text = answer.content.decode()
+    assert answer.status_code == 422
+    assert 'value="Kind letters"' in text
+    assert reverse("graders:judges", args=[workspace.slug]) in text.partition('role="alert"')[2][:600]
+    assert not taskset.graders.exists()
+    make_judge(workspace)
+    assert "needs a judge" not in as_bob.get(address).content.decode()
+
+
+def test_a_name_that_is_refused_is_kept(taskset, as_bob):
+    answer = as_bob.post(reverse("graders:create", args=[taskset.pk]), {"kind": "number", "name": "n" * 121})
+    assert answer.status_code == 422
+    assert "n" * 121 in answer.content.decode()
+    assert "No grader was made" in answer.content.decode()

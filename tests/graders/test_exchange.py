@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from rftstudio.engine.grading import parse_spec
 from tests.factories import make_grader, make_taskset
+from tests.graders.test_judges import make_judge
 
 CHECK = {
     "type": "string_check",
@@ -121,3 +122,30 @@ def test_what_has_no_twin_stands_in_a_list_and_there_is_no_file(taskset, as_bob,
     assert "<code>pattern</code>" in page
     assert "Download" not in page
     assert as_bob.get(reverse("graders:export_file", args=[grader.pk])).status_code == 404
+
+
+JUDGED = {
+    "type": "score_model",
+    "name": "s",
+    "model": "gpt-4o",
+    "input": [{"role": "user", "content": "{{ sample.output_text }}"}],
+}
+
+
+def test_a_judge_from_elsewhere_is_replaced_by_one_of_ours(taskset, address, as_bob):
+    given = {"type": "multi", "graders": {"model": {**JUDGED, "name": "model"}}, "calculate_output": "model"}
+    sent = {"text": json.dumps(given), "do": "look"}
+    page = as_bob.post(address, sent).content.decode()
+    assert "Who judges in place of “gpt-4o”" in page
+    assert "Set one up in a new tab" in page
+    make_judge(taskset.workspace)
+    page = as_bob.post(address, sent).content.decode()
+    assert "Import it" not in page
+    page = as_bob.post(address, {**sent, "judge": "main"}).content.decode()
+    assert "<option selected>main</option>" in page
+    assert "Import it" in page
+    assert as_bob.post(address, {**sent, "do": "save", "judge": "of another workspace"}).status_code == 422
+    as_bob.post(address, {**sent, "do": "save", "judge": "main"})
+    spec = taskset.graders.get().spec
+    assert spec["graders"]["model"]["model"] == "main"
+    assert spec["calculate_output"] == "model"

@@ -109,7 +109,7 @@ def _orders(spec: object):
 
 WRONG = [
     ({"g-tolerance": "about 1"}, "number", "tolerance", "not a number"),
-    ({"g-tolerance": "-1"}, "number", "tolerance", "greater than or equal to 0"),
+    ({"g-tolerance": "-1"}, "number", "tolerance", "too small. Use a number of at least 0"),
     ({"g-input": "{{ item.x"}, "number", "input", "never closed"),
     ({"g-input": "  "}, "number", "input", "empty"),
     ({"g-top_k": "2.5"}, "ranking", "top_k", "whole number"),
@@ -122,7 +122,7 @@ WRONG = [
     ({"g-pattern": "(a"}, "regex", "pattern", "missing )"),
     ({"g-group": "2"}, "regex", "group", "no group"),
     ({"g-required": "fever\nFever."}, "keywords", "required", "twice"),
-    ({"g-penalty": "2"}, "keywords", "penalty", "less than or equal to 1"),
+    ({"g-penalty": "2"}, "keywords", "penalty", "too large. Use a number of at most 1"),
     ({"g-forbidden_from": "{{ item"}, "keywords", "forbidden_from", "never closed"),
     ({"g-max_words": "4"}, "format", "max_words", "less than"),
     ({"g-max_words": "many"}, "format", "max_words", "not a number"),
@@ -131,7 +131,7 @@ WRONG = [
     ({"g-evaluation_metric": "magic"}, "text_similarity", "evaluation_metric", "magic"),
     ({"g-calculate_output": "right * length"}, "multi", "calculate_output", "length"),
     ({"g-calculate_output": ""}, "multi", "calculate_output", "empty"),
-    ({"g-r0-weight": "-2"}, "rubric", "g-r0-weight", "greater than or equal to 0"),
+    ({"g-r0-weight": "-2"}, "rubric", "g-r0-weight", "too small. Use a number of at least 0"),
     ({"g-r0-weight": "0", "g-r1-weight": "0"}, "rubric", None, "Every weight is 0"),
     ({"g-r1-applies_value": ""}, "rubric", "g-r1-applies_value", "which column"),
     ({"g-r1-name": "drug"}, "rubric", "g-r1-name", "Two criteria"),
@@ -218,3 +218,9 @@ def test_messages_to_a_judge_are_shown_as_text_with_a_line_for_each_role() -> No
     texts = texts_of(stored(PLAIN["score_model"]))
     assert texts["g-input"].startswith("developer:\nBe strict.\n\nBe brief.\nuser:\nsystem: is no role here\n")
     assert texts_of(stored(PLAIN["label_model"]))["g-input"] == "Sort {{ sample.output_text }}"
+
+
+def test_languages_stand_in_the_order_of_their_names():
+    names = [str(label) for _, label in FORMS["format"].base_fields["language"].choices]
+    assert names[0] == "any"
+    assert names[1:] == sorted(names[1:])

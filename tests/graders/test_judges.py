@@ -107,6 +107,12 @@ def test_a_key_is_one_line_of_plain_letters(key):
     assert key not in found["key"][0]
 
 
+@pytest.mark.parametrize(("given", "missing"), [("price_in", "price_out"), ("price_out", "price_in")])
+def test_one_price_alone_is_not_taken_and_then_forgotten(given, missing):
+    assert list(errors(**{given: "2", missing: ""})) == [missing]
+    assert errors(**{given: "2", missing: "0"}) == {}
+
+
 @pytest.mark.parametrize("price", ["-1", "free", "nan", "inf", "1e99", "1,5,0"])
 def test_a_bad_price(price):
     assert list(errors(price_in=price)) == ["price_in"]

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from django.urls import reverse
 
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading.sandbox import detect
@@ -86,3 +87,16 @@ def test_an_endless_loop_does_not_hold_the_page(runs, taskset, bob, as_bob, monk
 def test_the_json_of_a_grader_stays_json(taskset, bob):
     grader = make_grader(taskset=taskset, by=bob, spec=SPEC)
     assert json.loads(json.dumps(grader.spec)) == grader.spec
+
+
+def test_a_new_one_starts_with_monty_only_where_there_is_no_sandbox(no_sandbox, taskset, bob, as_bob):
+    address = reverse("graders:create", args=[taskset.pk])
+    as_bob.post(address, {"kind": "python", "name": "Where there is none"})
+    grader = taskset.graders.get(name="Where there is none")
+    assert grader.spec["engine"] == "monty"
+    assert actions.publish_grader(grader=grader, by=bob).number == 1
+
+
+def test_a_new_one_starts_in_the_sandbox_where_there_is_one(runs, taskset, as_bob):
+    as_bob.post(reverse("graders:create", args=[taskset.pk]), {"kind": "python", "name": "Usual"})
+    assert taskset.graders.get(name="Usual").spec.get("engine") is None

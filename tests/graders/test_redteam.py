@@ -5,6 +5,7 @@ from itertools import permutations
 import pytest
 from django.urls import reverse
 
+from rftstudio.engine.grading import redteam as attacks
 from rftstudio.graders import actions, redteam
 from rftstudio.graders.evidence import RedTeam
 from rftstudio.graders.marking import cost_of, draft_of
@@ -156,3 +157,30 @@ def test_an_old_version_can_be_looked_at(gullible, bob, as_bob):
     assert "Every label at once" in as_bob.get(page(gullible) + "?version=1").content.decode()
     assert "Publish anyway" not in as_bob.get(page(gullible) + "?version=1").content.decode()
     assert "Not tried yet" in as_bob.get(page(gullible)).content.decode()
+
+
+def test_results_of_other_attacks_are_not_believed(grader, bob, monkeypatch):
+    redteam.red_team(subject=draft_of(grader), by=bob)
+    assert redteam.stored_for(draft_of(grader)).status == "done"
+    attacks.fingerprint.cache_clear()
+    monkeypatch.setattr(attacks, "_CHATTER", ("Dear reader,", "Yours."))
+    assert redteam.stored_for(draft_of(grader)) is None
+    actions.publish_tested(grader=grader, by=bob)
+    assert RedTeam.objects.filter(grader=grader).count() == 2
+    attacks.fingerprint.cache_clear()
+
+
+def test_a_red_team_that_was_cut_off_is_made_before_publishing(gullible, bob):
+    row = redteam.red_team(subject=draft_of(gullible), by=bob)
+    RedTeam.objects.filter(pk=row.pk).update(status="running", shots=[], worker="gone")
+    with pytest.raises(NotProven, match="It pays"):
+        actions.publish_tested(grader=gullible, by=bob)
+
+
+def test_a_grader_that_pays_nothing_at_all_is_not_praised(taskset, bob, as_bob):
+    spec = {**ANYWHERE, "reference": "something that nobody says", "operation": "eq"}
+    grader = make_grader(taskset=taskset, by=bob, spec=spec)
+    as_bob.post(page(grader))
+    text = as_bob.get(page(grader)).content.decode()
+    assert "pays nothing here, the right answers included" in text
+    assert "None of the answers that should get next to nothing is paid" not in text

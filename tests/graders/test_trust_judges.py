@@ -7,9 +7,9 @@ from rftstudio.graders import calibration, cases, redteam
 from rftstudio.graders.actions import create_grader, publish_tested
 from rftstudio.graders.agreement import agreement_of
 from rftstudio.graders.evidence import KeptGrade, RedTeam
-from rftstudio.graders.judges.actions import create_judge
+from rftstudio.graders.judges.actions import change_judge, create_judge
 from rftstudio.graders.keeping import item_of, keep_answer
-from rftstudio.graders.marking import draft_of
+from rftstudio.graders.marking import do_marking, draft_of, grades_of, order_marking
 from rftstudio.graders.proof import NotProven
 from tests.engine.judge_server import JudgeServer, completion, error
 from tests.factories import make_taskset
@@ -101,3 +101,36 @@ def test_a_judge_that_is_away_is_not_remembered(grader, server, bob, as_bob, dja
     with django_capture_on_commit_callbacks(execute=True):
         as_bob.post(page(grader, "cases"), {"agreed": "1"})
     assert [each.state for each in cases.try_cases(draft_of(grader), cases.current_cases(grader))] == ["passed"]
+
+
+@pytest.mark.parametrize("change", [{"model": "another"}, {"base_url": "http://127.0.0.1:1/v1"}])
+def test_another_model_behind_the_judges_name_is_asked_anew(grader, server, bob, workspace, change):
+    answer = keep_answer(taskset=grader.taskset, item=item_of(grader.taskset, "billing-0"), text="billing")
+    do_marking(pk=order_marking(subject=draft_of(grader), answers=[answer], by=bob).pk)
+    redteam.do_red_team(pk=redteam.red_team(subject=draft_of(grader), by=bob).pk)
+    assert grades_of(draft_of(grader), [answer])[answer.pk].score == 1
+    assert redteam.stored_for(draft_of(grader)).status == "done"
+    assert order_marking(subject=draft_of(grader), answers=[answer], by=bob) is None
+    judge = workspace.judges.get()
+    change_judge(judge=judge, timeout_s=30.0)  # the same model still
+    assert answer.pk in grades_of(draft_of(grader), [answer])
+    before = {name: getattr(judge, name) for name in change}
+    change_judge(judge=judge, **change)
+    assert grades_of(draft_of(grader), [answer]) == {}
+    assert redteam.stored_for(draft_of(grader)) is None
+    assert order_marking(subject=draft_of(grader), answers=[answer], by=bob) is not None
+    change_judge(judge=judge, **before)
+    assert answer.pk in grades_of(draft_of(grader), [answer])
+
+
+def test_a_marking_that_goes_on_pays_nothing_twice(grader, server, bob):
+    keys = [f"{desk}-{place}" for desk in ("billing", "emergency") for place in range(3)]
+    answers = [keep_answer(taskset=grader.taskset, item=item_of(grader.taskset, key), text=key) for key in keys]
+    first = order_marking(subject=draft_of(grader), answers=answers[:4], by=bob)
+    second = order_marking(subject=draft_of(grader), answers=answers, by=bob)
+    do_marking(pk=first.pk)
+    assert len(server.requests) == 4
+    done = do_marking(pk=second.pk)
+    done.refresh_from_db()
+    assert (done.status, done.done, done.total) == ("done", 6, 6)
+    assert len(server.requests) == 6

@@ -1,5 +1,6 @@
 """Work that a worker does for a row: claimed once, taken over from the dead, never written by two."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -7,7 +8,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from rftstudio.graders.evidence import Marking
-from rftstudio.lib.errand import STALE, Superseded
+from rftstudio.lib import errand as errands
+from rftstudio.lib.errand import STALE, Superseded, look_after
 from tests.factories import make_grader, make_taskset
 
 
@@ -70,3 +72,57 @@ def test_it_is_sent_off_only_once_the_row_is_there(errand, django_capture_on_com
         assert errand.status == "waiting"
     errand.refresh_from_db()
     assert (len(sent), errand.status) == (1, "done")
+
+
+def test_a_lost_one_is_sent_off_once_more_and_then_it_is_stopped(errand):
+    Marking.claim(errand.pk)
+    assert look_after() == {"again": 0, "stopped": 0}  # it has just begun
+    silent(errand)
+    assert look_after() == {"again": 1, "stopped": 0}
+    errand.refresh_from_db()
+    assert errand.status == "waiting"
+    assert "started once more" in errand.error
+    second = Marking.claim(errand.pk)
+    silent(errand)
+    assert look_after() == {"again": 0, "stopped": 1}
+    errand.refresh_from_db()
+    assert errand.status == "failed"
+    assert "tried twice" in errand.error
+    with pytest.raises(Superseded):
+        second.step(done=1)
+
+
+def test_one_that_nobody_took_up_waits_on_however_often(errand, django_capture_on_commit_callbacks):
+    for _ in range(3):
+        silent(errand)
+        with django_capture_on_commit_callbacks() as sent:
+            assert look_after() == {"again": 1, "stopped": 0}
+        assert len(sent) == 1
+        assert look_after() == {"again": 0, "stopped": 0}
+        errand.refresh_from_db()
+        assert (errand.status, errand.error) == ("waiting", "")
+
+
+def test_a_sign_of_life_at_the_last_moment_counts(errand):
+    mine = Marking.claim(errand.pk)
+    silent(errand)
+    found = Marking.objects.get()
+    mine.step(done=1)
+    assert found.revive() == ""
+    errand.refresh_from_db()
+    assert (errand.status, errand.done) == ("running", 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_its_heart_beats_while_one_step_takes_long(errand, monkeypatch):
+    monkeypatch.setattr(errands, "BEAT", 0.05)
+    mine = Marking.claim(errand.pk)
+    silent(errand)
+    with mine.beating():
+        end = time.monotonic() + 10
+        while Marking.objects.get().is_stale and time.monotonic() < end:
+            time.sleep(0.05)
+        assert look_after() == {"again": 0, "stopped": 0}
+    silent(errand)
+    time.sleep(0.2)
+    assert look_after() == {"again": 1, "stopped": 0}  # it beats no more

@@ -62,7 +62,7 @@ def test_a_threshold_that_is_not_reached(taskset, grader, bob, rita, launch):
     assert Run.objects.count() == 1
 
 
-def test_a_draft_that_pays_what_it_should_not(grader, bob, launch):
+def test_a_draft_that_pays_what_it_should_not(grader, bob, launch, as_bob):
     save_draft(grader=grader, spec=ANYWHERE, by=bob)
     refused = launch("draft")
     text = refused.content.decode()
@@ -70,6 +70,9 @@ def test_a_draft_that_pays_what_it_should_not(grader, bob, launch):
     assert "It pays “" in text
     assert reverse("graders:check", args=[grader.pk]) in text
     assert not grader.versions.exists()
+    found = as_bob.get(reverse("graders:check", args=[grader.pk])).content.decode()
+    assert "Every label at once" in found
+    assert "The draft pays" in found
     version = publish_grader(grader=grader, by=bob)  # somebody looked, and published it anyway
     assert launch(version.pk).status_code == 302
 

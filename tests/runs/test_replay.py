@@ -2,13 +2,16 @@
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading.exact_choice import ExactChoice
 from rftstudio.graders.actions import publish_grader, save_draft
 from rftstudio.graders.marking import draft_of
+from rftstudio.lib.errand import STALE
 from rftstudio.runs import replay as replays
 from rftstudio.runs.models import Replay
+from rftstudio.runs.tasks import look_after_errands
 from rftstudio.tasksets.models import TaskSet
 from tests.factories import DESKS, make_grader, make_rollouts, make_run, make_taskset
 
@@ -166,6 +169,60 @@ def test_pages_for_others(run, grader, bob, as_vera, as_rita, as_charlie, as_bob
     assert as_charlie.post(page(grader)).status_code == 404
     assert as_bob.post(report).status_code == 405
     assert as_bob.get(reverse("runs:replay_report", args=[10**9])).status_code == 404
+
+
+def stopped(run, grader, bob) -> Replay:
+    made = replays.order_replay(run=run, subject=draft_of(grader), cap=10, by=bob)
+    Replay.objects.filter(pk=made.pk).update(status="failed", error="The worker was stopped before the end of this.")
+    return made
+
+
+def test_one_that_was_stopped_is_done_again(run, grader, bob, as_bob, as_vera, as_charlie):
+    made = stopped(run, grader, bob)
+    report, again = (reverse(f"runs:{name}", args=[made.pk]) for name in ("replay_report", "replay_again"))
+    text = as_bob.get(report).content.decode()
+    assert "The worker was stopped" in text
+    assert again in text
+    assert again not in as_vera.get(report).content.decode()
+    assert as_vera.post(again).status_code == 403
+    assert as_charlie.post(again).status_code == 404
+    assert as_bob.get(again).status_code == 405
+    assert as_bob.post(reverse("runs:replay_again", args=[10**9])).status_code == 404
+    answer = as_bob.post(again)
+    new = Replay.objects.exclude(pk=made.pk).get()
+    assert answer["Location"] == reverse("runs:replay_report", args=[new.pk])
+    assert (new.spec, new.cap, new.number, new.run) == (made.spec, 10, None, run)
+    replays.do_replay(pk=new.pk)
+    assert "nothing to do again" in as_bob.post(again.replace(str(made.pk), str(new.pk)), follow=True).content.decode()
+
+
+def test_one_that_asks_somebody_is_not_done_again_unasked(run, grader, bob, as_bob, monkeypatch):
+    monkeypatch.setattr(ExactChoice, "calls", 1)
+    made = stopped(run, grader, bob)
+    assert "at most 10 calls" in as_bob.get(reverse("runs:replay_report", args=[made.pk])).content.decode()
+    again = reverse("runs:replay_again", args=[made.pk])
+    assert "Tick the box" in as_bob.post(again, follow=True).content.decode()
+    assert Replay.objects.count() == 1
+    assert as_bob.post(again, {"agreed": "1"}).status_code == 302
+    assert Replay.objects.count() == 2
+
+
+def test_a_lost_one_goes_on_by_itself_and_one_that_costs_is_stopped(
+    run, grader, bob, monkeypatch, django_capture_on_commit_callbacks
+):
+    lost = replays.order_replay(run=run, subject=draft_of(grader), cap=100, by=bob)
+    Replay.claim(lost.pk)
+    Replay.objects.update(updated_at=timezone.now() - 2 * STALE)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert look_after_errands() == {"again": 1, "stopped": 0}
+    lost.refresh_from_db()
+    assert (lost.status, lost.done, lost.error) == ("done", 16, "")
+    monkeypatch.setattr(ExactChoice, "calls", 1)
+    Replay.objects.update(status="running", updated_at=timezone.now() - 2 * STALE)
+    assert look_after_errands() == {"again": 0, "stopped": 1}
+    lost.refresh_from_db()
+    assert lost.status == "failed"
+    assert "asks somebody else again" in lost.error
 
 
 def test_it_is_fast_enough_to_be_asked_for_on_the_way(run, grader, bob):

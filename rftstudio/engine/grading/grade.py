@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
 from time import perf_counter
+from typing import Any
 
 from rftstudio.engine.grading.failure import NoScore
 from rftstudio.engine.grading.kind import Spec, Verdict
@@ -67,16 +68,16 @@ def grade_part(
     spec: Spec, item: Item, sample: Sample, *, name: str | None = None, weight: float | None = None
 ) -> Grade:
     """Grade one part of a composite, which names and weighs it."""
-    return grade_verdict(spec, lambda: spec.evaluate(item, sample), name=name, weight=weight)
+    return grade_verdict(spec, spec.evaluate, item, sample, name=name, weight=weight)
 
 
 def grade_verdict(
-    spec: Spec, evaluate: Callable[[], Verdict], *, name: str | None = None, weight: float | None = None
+    spec: Spec, evaluate: Callable[..., Verdict], *given: Any, name: str | None = None, weight: float | None = None
 ) -> Grade:
-    """What `evaluate` finds as a `Grade` of this spec, whatever it raises."""
+    """What `evaluate(*given)` finds as a `Grade` of this spec, whatever it raises."""
     started = perf_counter()
     try:
-        verdict = evaluate()
+        verdict = evaluate(*given)
         if verdict.score is not None and not -1e308 <= verdict.score <= 1e308:
             verdict = Verdict(None, error=GradeError("other_error", "The grader gave a score that is not a number."))
     except NoScore as failure:
@@ -84,16 +85,16 @@ def grade_verdict(
     except Exception as failure:  # hostile input that got past a kind must not stop a run
         message = f"The grader failed on this answer: {type(failure).__name__}: {str(failure)[:200]}"
         verdict = Verdict(None, error=GradeError("other_error", message))
-    return as_grade(spec, verdict, name=name, weight=weight, latency_s=perf_counter() - started)
+    return as_grade(spec, verdict, name, weight, perf_counter() - started)
 
 
 def as_grade(
-    spec: Spec, verdict: Verdict, *, name: str | None = None, weight: float | None = None, latency_s: float = 0.0
+    spec: Spec, verdict: Verdict, name: str | None = None, weight: float | None = None, latency_s: float = 0.0
 ) -> Grade:
     """A verdict as a `Grade` of this spec; the tokens of its children are counted in."""
     score, reason, children, metrics, error, tokens = verdict
-    if children:
-        tokens += sum(child.tokens for child in children)
+    for child in children:
+        tokens += child.tokens
     return Grade(
         spec.name or spec.type if name is None else name,
         spec.type,

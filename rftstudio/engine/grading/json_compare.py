@@ -49,12 +49,13 @@ def compare(wanted: Compared, answer: Any, reference: Any, item: Item, sample: S
         if wanted.required:
             return Grade(wanted.path, kind, 0.0, reason, weight=weight)
         return Grade(wanted.path, kind, None, f"{reason} It does not count.", weight=0.0)
-    fields = {name: each for name, each in item.fields.items() if name != "reference_answer"}
     if expected is not ABSENT:
-        fields["reference_answer"] = expected
+        fields = {**item.fields, "reference_answer": expected}
     elif wanted.uses_reference:
         error = GradeError("invalid_variable_error", f"The reference answer has nothing at {wanted.path}.")
         return Grade(wanted.path, kind, None, error.message, error, weight=weight)
+    else:
+        fields = {name: each for name, each in item.fields.items() if name != "reference_answer"}
     inner_item = Item(item.id, item.messages, fields)
     inner_sample = Sample(as_text(value), value, sample.output_tools, sample.choices, sample.truncated)
     return grade_part(wanted.grader, inner_item, inner_sample, name=wanted.path, weight=weight)

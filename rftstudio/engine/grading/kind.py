@@ -10,9 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from rftstudio.engine.grading.failure import NoScore
 from rftstudio.engine.grading.template import Template, Variable, compile_template
-from rftstudio.engine.types import Grade, GradeError, Item, Sample
-
-_NO_METRICS: Mapping[str, float] = {}  # shared; picklable, which a read-only proxy is not
+from rftstudio.engine.types import NO_METRICS, Grade, GradeError, Item, Sample
 
 
 class Verdict(NamedTuple):
@@ -21,7 +19,7 @@ class Verdict(NamedTuple):
     score: float | None
     reason: str = ""
     children: tuple[Grade, ...] = ()
-    metrics: Mapping[str, float] = _NO_METRICS
+    metrics: Mapping[str, float] = NO_METRICS
     error: GradeError | None = None
     tokens: int = 0
 
@@ -131,5 +129,8 @@ def reference_value(template: Template, item: Item, sample: Sample) -> Any:
 
 def weighted_mean(pairs: Sequence[tuple[float, float]]) -> float | None:
     """Σ weight·score / Σ weight over (weight, score); None where the weights sum to 0."""
-    total = sum(weight for weight, _ in pairs)
-    return min(1.0, max(0.0, sum(weight * score for weight, score in pairs) / total)) if total > 0 else None
+    total = whole = 0.0  # added up in one loop: this runs for every answer, and two generators cost twice as much
+    for weight, score in pairs:
+        total += weight
+        whole += weight * score
+    return min(1.0, max(0.0, whole / total)) if total > 0 else None

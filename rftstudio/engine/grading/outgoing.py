@@ -87,9 +87,9 @@ def read_url(url: str) -> Target:
         host = (parts.hostname or "").encode("idna").decode("ascii") if ":" not in (parts.hostname or "") else ""
         host = host or str(ipaddress.IPv6Address(parts.hostname or ""))
     except (ValueError, UnicodeError):
-        raise Refused("This is not a web address. Write it like https://judge.example.org/v1.") from None
+        raise Refused("This is not a web address. Write it like https://server.example.org/v1.") from None
     if ":" not in host and not _HOST.fullmatch(host):
-        raise Refused("This is no name of a server. Write it like https://judge.example.org/v1.")
+        raise Refused("This is no name of a server. Write it like https://server.example.org/v1.")
     if parts.scheme not in _USUAL_PORTS:
         raise Refused(f"“{parts.scheme[:20]}” addresses are not called. Use https, or http on your own network.")
     if parts.username is not None or parts.password is not None:
@@ -184,13 +184,15 @@ class _CheckedBackend(httpcore.NetworkBackend):
         """Every address of the host. Raises `Refused` when one of them may not be called."""
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as failure:
-            raise Unanswered(f"{host} is not known here: {_words(failure)}.") from None
+        except (OSError, UnicodeError):
+            why = "the name is wrong, or this machine cannot look it up"
+            raise Unanswered(f"{host} cannot be found: {why}.") from None
         addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
         for address in addresses:
             if not may_call(address, host=host, port=port, allow_private=self.allow_private):
+                place = "" if host == str(address) else f"at {address}, "
                 raise Refused(
-                    f"{host} is at {address}, a private or reserved address, which is not called. "
+                    f"{host} is {place}a private or reserved address, which is not called. "
                     f"Whoever runs the studio can allow it by listing {host}:{port} in {LIST}."
                 )
         return list(dict.fromkeys(addresses))

@@ -4,15 +4,17 @@ A model in training finds what a grader pays, whatever that is; better that we f
 grades them through `grade_many`. Nothing is stored, and no model is asked to invent anything.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 from rftstudio.engine.grading.grade import grade_many
 from rftstudio.engine.grading.kind import Spec
 from rftstudio.engine.grading.text import normalise
-from rftstudio.engine.types import Grade, Item, Sample
+from rftstudio.engine.types import Grade, Item, Message, Sample
 
 PAID = 0.5  # share of what the reference answer itself gets, from which on an attack counts as paid
 MAX_LABELS = 60
@@ -121,6 +123,23 @@ def attacks(target: Target) -> Iterator[tuple[str, str]]:
     for kind, text in _all(target):
         if text.strip() != right or not right:
             yield kind, text
+
+
+@cache
+def fingerprint() -> str:
+    """A hash of all that decides what a red-team finds here: another one where attacks were added or changed.
+
+    It is taken of the attacks on some items made up for it, so that nobody has to remember to count a version up.
+    """
+    said = (Message("system", "Say yes or no."), Message("user", "Is it so?"))
+    specimens = (
+        Target(Item("1", said, {"reference_answer": "yes"}), "yes", "no", ("yes", "no", "perhaps")),
+        Target(Item("2", said[1:], {"reference_answer": 40}), "40", "8"),
+        Target(Item("3", said, {"reference_answer": {"a": "b", "c": [1], "d": {"e": 2}}}), '{"a": "b"}', "{}"),
+    )
+    made = [list(attacks(target)) for target in specimens]
+    rules = [PAID, [(kind.name, kind.low) for kind in KINDS.values()]]
+    return hashlib.sha256(json.dumps([made, rules]).encode()).hexdigest()
 
 
 def _all(target: Target) -> Iterator[tuple[str, str]]:

@@ -164,8 +164,7 @@ class Rubric(Spec):
             if child.error is not None:
                 error = GradeError(child.error.flag, f"“{child.name}” has no score: {child.error.message}")
                 return Verdict(None, children=children, error=error)
-        scores = [None if child.score is None else (child.name, child.score) for child in children]
-        score, reason = self._combine([pair for pair in scores if pair is not None])
+        score, reason = self._combine([(child.name, child.score) for child in children if child.score is not None])
         return Verdict(score, reason, children)
 
     def _plan(self, applies: tuple[bool, ...]) -> tuple[float, list[list[Criterion]]]:
@@ -191,11 +190,11 @@ class Rubric(Spec):
 
     def _combine(self, scores: Sequence[tuple[str, float]]) -> tuple[float | None, str]:
         """The whole from (name, score) of the criteria that apply, and why."""
-        by_name = self._by_name
-        mean = weighted_mean([(by_name[name].weight, score) for name, score in scores])
+        scored = [(self._by_name[name], score) for name, score in scores]
+        mean = weighted_mean([(criterion.weight, score) for criterion, score in scored])
         if mean is None:
             return None, ""
-        failed = [by_name[name] for name, score in scores if score < by_name[name].threshold]
+        failed = [criterion for criterion, score in scored if score < criterion.threshold]
         for criterion in failed:
             if criterion.critical == "zero":
                 return 0.0, f"0 because {quote(criterion.name)} failed, which decides the whole."
@@ -203,8 +202,8 @@ class Rubric(Spec):
         lowest = min(caps, key=lambda criterion: criterion.cap, default=None)
         if lowest is not None and lowest.cap < mean:
             return lowest.cap, f"Capped at {lowest.cap:g} because {quote(lowest.name)} failed; {mean:.2f} without it."
-        met = sum(score >= by_name[name].threshold for name, score in scores)
-        return mean, f"{met} of {len(scores)} criteria met; weighted mean {mean:.2f}."
+        met = len(scored) - len(failed)
+        return mean, f"{met} of {len(scored)} criteria met; weighted mean {mean:.2f}."
 
     def recompute(self, grade: Grade) -> float | None:
         scores: list[tuple[str, float]] = []
@@ -237,13 +236,13 @@ def _ask_group(group: Sequence[Criterion], item: Item, sample: Sample) -> list[G
 def _grade_criterion(criterion: Criterion, share: float, check: Grade) -> Grade:
     score = None if check.score is None else _turned(criterion, check.score)
     return Grade(
-        name=criterion.name,
-        type="criterion",
-        score=score,
-        reason=f"{criterion.sentence} {check.reason}".strip(),
-        error=check.error,
-        children=(check,),
-        weight=share,
+        criterion.name,
+        "criterion",
+        score,
+        f"{criterion.sentence} {check.reason}".strip(),
+        check.error,
+        (check,),
+        share,
         latency_s=check.latency_s,
         tokens=check.tokens,
     )

@@ -176,8 +176,8 @@ def _spec_errors(data: Any, failure: ValidationError) -> list[SpecError]:
                 message, fix = "This must be a list.", "Write […]."
             case "too_short":
                 least = int(context.get("min_length", 1))
-                message = "This is empty." if not context.get("actual_length") else "This is too few."
-                fix = f"Add at least {'one' if least == 1 else least}."
+                message = "This is empty." if not context.get("actual_length") else "These are too few."
+                fix = f"Give at least {'one' if least == 1 else least}."
             case "string_too_short":
                 message, fix = "This is empty.", "Fill it in."
             case "too_long" | "string_too_long":
@@ -185,7 +185,9 @@ def _spec_errors(data: Any, failure: ValidationError) -> list[SpecError]:
             case "bool_parsing" | "bool_type":
                 message, fix = "This must be true or false.", "Write it without quotation marks."
             case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
-                message, fix = message.replace("Input should", "This should") + ".", _within(context)
+                small = detail["type"].startswith("greater")
+                message = f"{str(detail['input'])[:40]} is too {'small' if small else 'large'}."
+                fix = _within(context)
             case "int_from_float" | "int_parsing_size":
                 message, fix = "This must be a whole number.", "Leave out the digits after the point."
             case "finite_number" | "float_parsing" | "float_type" | "int_parsing" | "int_type":

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from rftstudio.engine.grading.failure import NoScore
 from rftstudio.engine.grading.kind import Spec, TemplateText, Verdict
 from rftstudio.engine.grading.template import Template, compile_template
 from rftstudio.engine.grading.text import quote
@@ -40,6 +41,9 @@ class StringCheck(Spec):
         operation = self.operation
         if operation in ("eq", "ne"):
             found, verb = text == reference, "equals"
+        elif not reference.strip():
+            message = "There is nothing to look for, and every answer contains an empty text."
+            raise NoScore("other_error", message)
         elif operation == "like":
             found, verb = reference in text, "contains"
         else:

@@ -19,7 +19,7 @@ from rftstudio.graders.toolbox import Toolbox
 from rftstudio.registry.models import BaseModel
 from rftstudio.runs import queue
 from rftstudio.runs.check import check_sampling
-from rftstudio.runs.drafts import publish_drafts
+from rftstudio.runs.drafts import prove_draft, publish_drafts
 from rftstudio.runs.expect import expected_sampling
 from rftstudio.tasksets.actions import delete_items
 from rftstudio.tasksets.models import AnswerType, Split, TaskSet, TaskSetVersion
@@ -107,7 +107,6 @@ def start_check(
     return check
 
 
-@transaction.atomic
 def publish_and_check(
     *,
     taskset: TaskSet,
@@ -118,10 +117,12 @@ def publish_and_check(
     **check: Any,
 ) -> Readiness:
     """`start_check`, with the drafts published first where no version is given, as a launch does."""
-    tasks, marks = publish_drafts(
-        taskset=taskset, grader=grader, taskset_version=taskset_version, grader_version=grader_version, by=by
-    )
-    return start_check(taskset_version=tasks, grader_version=marks, by=by, **check)
+    prove_draft(grader=grader, grader_version=grader_version, by=by)
+    with transaction.atomic():
+        tasks, marks = publish_drafts(
+            taskset=taskset, grader=grader, taskset_version=taskset_version, grader_version=grader_version, by=by
+        )
+        return start_check(taskset_version=tasks, grader_version=marks, by=by, **check)
 
 
 def check_again(*, check: Readiness, by: User | None) -> Readiness:

@@ -16,7 +16,7 @@ class FormatForm(InputForm):
     max_words = WholeNumberField(label="At most so many words")
     language = ChoiceField(
         label="Language",
-        choices=[("", "any"), *LANGUAGES.items()],
+        choices=[("", "any"), *sorted(LANGUAGES.items(), key=lambda each: each[1])],
         help_text="Told by the words of the answer. A name, a code or three words are too short to tell; the check "
         "then does not count.",
     )

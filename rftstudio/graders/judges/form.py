@@ -94,6 +94,10 @@ class JudgeForm(forms.Form):
         if keeps and self.judge is not None and "base_url" in found and not _same_place(found, self.judge):
             self.add_error("key", "The address leads to another server. Enter the key again, so that only the one "
                                   "you mean is sent it.")  # fmt: skip
+        if "price_in" in self.fields and not self.errors.keys() & {"price_in", "price_out"}:
+            missing = [name for name in ("price_in", "price_out") if found.get(name) is None]
+            if len(missing) == 1:
+                self.add_error(missing[0], "Give both prices, or neither. 0 where it is free.")
         if found.get("key") and found.get("remove_key"):
             self.add_error("remove_key", "Either enter a new key, or forget the one that is set.")
         return found
@@ -115,8 +119,9 @@ def _require_public(target: Target) -> None:
     for entry in found:
         address = ipaddress.ip_address(str(entry[4][0]).partition("%")[0])
         if not may_call(address, host=target.host, port=target.port, allow_private=False):
+            place = "" if target.host == str(address) else f"at {address}, "
             raise Refused(
-                f"{target.host} is at {address}, a private or reserved address. Whoever runs the studio can allow it "
+                f"{target.host} is {place}a private or reserved address. Whoever runs the studio can allow it "
                 f"by listing {target.host}:{target.port} in PRIVATE_ENDPOINTS."
             )
 

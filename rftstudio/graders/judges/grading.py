@@ -36,6 +36,15 @@ def judges_with_keys(workspace: Workspace, spec: Any) -> list[Endpoint]:
     return [endpoint_of(judge) for judge in _named(workspace, spec)]
 
 
+def answering(workspace: Workspace, spec: Any) -> list[tuple[str, str, str]]:
+    """Who answers under each name of a judge in this spec now: (name, address, model), in order of the names.
+
+    Two verdicts are of one judge only where these agree. The embedded one's address is its port, which says nothing.
+    """
+    names = {name for _, name in named_judges(spec)}
+    return sorted(workspace.judges.filter(name__in=names).values_list("name", "base_url", "model"))
+
+
 def endpoint_of(judge: JudgeEndpoint) -> Endpoint:
     """One judge with its key and address, ready to be asked. Raises `SystemFault`."""
     endpoint = _endpoint(judge)

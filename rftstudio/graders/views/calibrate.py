@@ -18,13 +18,14 @@ from rftstudio.graders.forms.calibration import MadeForm, NewSetForm, Requiremen
 from rftstudio.graders.keeping import item_of, keep_answer
 from rftstudio.graders.marking import chosen, cost_of, draft_of, latest_marking, order_marking
 from rftstudio.graders.models import Grader
-from rftstudio.graders.views.check import GRADERS, common
+from rftstudio.graders.views.check import GRADERS, common, with_readable_grader
 from rftstudio.lib.forms import errors_in_words
 
 SETS = CalibrationSet.objects.select_related("taskset__workspace")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@with_readable_grader
 def sets(request: Request, pk: int) -> HttpResponse:
     """The sets of the grader's task set with the draft's figures. POST makes another one."""
     grader = fetch(request, GRADERS, Action.EDIT if request.method == "POST" else Action.VIEW, pk=pk)
@@ -46,6 +47,7 @@ def sets(request: Request, pk: int) -> HttpResponse:
 
 
 @require_safe
+@with_readable_grader
 def result(request: Request, pk: int, set_pk: int) -> HttpResponse:
     """What a set says of the draft, or of `?version=`. Whoever still has answers to score is warned first."""
     grader = fetch(request, GRADERS, pk=pk)
@@ -96,6 +98,7 @@ def _requirement(found: CalibrationSet) -> RequirementForm:
 
 
 @require_POST
+@with_readable_grader
 def mark(request: Request, pk: int, set_pk: int) -> HttpResponse:
     """Have a grader that asks a judge mark the scored answers it has not marked yet."""
     grader = fetch(request, GRADERS, Action.EDIT, pk=pk)

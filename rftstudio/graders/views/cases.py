@@ -13,7 +13,7 @@ from rftstudio.graders.evidence import RegressionCase, Rule
 from rftstudio.graders.forms.objection import ObjectionForm
 from rftstudio.graders.marking import Subject, cost_of, draft_of, latest_marking, order_marking, version_of
 from rftstudio.graders.models import Grader
-from rftstudio.graders.views.check import GRADERS, common
+from rftstudio.graders.views.check import GRADERS, common, with_readable_grader
 from rftstudio.lib.forms import errors_in_words
 from rftstudio.tasksets.answers import shown_answer
 
@@ -22,6 +22,7 @@ CASES = RegressionCase.objects.select_related("grader__taskset__workspace", "ans
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@with_readable_grader
 def case_list(request: Request, pk: int) -> HttpResponse:
     """Every case with what the draft and the latest versions give. POST has a grader that asks a judge try them."""
     grader = fetch(request, GRADERS, Action.EDIT if request.method == "POST" else Action.VIEW, pk=pk)

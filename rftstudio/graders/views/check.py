@@ -1,5 +1,9 @@
 """The red-team's page, and the way back from a publication that something speaks against."""
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -19,7 +23,22 @@ from rftstudio.graders.proof import NotProven
 GRADERS = Grader.objects.select_related("taskset__workspace")
 
 
+def with_readable_grader(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """For pages that try the stored grader: one that the studio cannot read (any more) is shown in the builder."""
+
+    @wraps(view)
+    def wrapped(request: Request, pk: int, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, pk, *args, **kwargs)
+        except SpecError as error:
+            messages.error(request, f"This grader has to be corrected first. {error}")
+            return redirect("graders:builder", pk)
+
+    return wrapped
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
+@with_readable_grader
 def check(request: Request, pk: int) -> HttpResponse:
     """What the red-team found on the draft, or on `?version=`. POST runs it."""
     grader = fetch(request, GRADERS, Action.EDIT if request.method == "POST" else Action.VIEW, pk=pk)
@@ -34,7 +53,11 @@ def check(request: Request, pk: int) -> HttpResponse:
         except SpecError as error:
             context["nothing"] = error
     elif row.status == RedTeam.Status.DONE:
-        context |= {"results": redteam.results(row.shots), "flagged": redteam.flagged(row)}
+        context |= {
+            "results": redteam.results(row.shots),
+            "flagged": redteam.flagged(row),
+            "pays_nothing": not any(shot["control"] for shot in row.shots),
+        }
         context["cost"] = redteam.cost_for(subject) if grader.taskset.items.live().exists() else None
     return render(request, "graders/check.html#state" if request.htmx else "graders/check.html", context)
 

@@ -17,6 +17,7 @@ from rftstudio.graders import actions
 from rftstudio.graders.checking import find_errors
 from rftstudio.graders.forms.incoming import IncomingForm
 from rftstudio.graders.models import Grader
+from rftstudio.graders.named import named_judges, with_judges
 from rftstudio.graders.views.builder import GRADERS
 from rftstudio.graders.words import describe
 from rftstudio.tasksets.models import TaskSet
@@ -36,15 +37,16 @@ def import_grader(request: Request, pk: int) -> HttpResponse:
     except SpecError as error:
         form.add_error("file" if form.cleaned_data["file"] else "text", str(error))
         return _import_page(request, taskset, form)
+    wanted = "" if report.grader is None else request.POST.get("judge", "")
+    judge = wanted if taskset.workspace.judges.active().filter(name=wanted).exists() else ""
     if request.POST.get("do") != "save" or report.grader is None:
-        return _import_page(request, taskset, form, report)
+        return _import_page(request, taskset, form, report, judge)
     try:
-        grader = actions.create_grader(
-            taskset=taskset, by=request.user, name=form.cleaned_data["name"], spec=report.grader
-        )
+        spec = _judged_here(taskset, report.grader, judge)
+        grader = actions.create_grader(taskset=taskset, by=request.user, name=form.cleaned_data["name"], spec=spec)
     except SpecError as error:
         form.add_error(None, f"It cannot be saved yet. {error}")
-        return _import_page(request, taskset, form, report)
+        return _import_page(request, taskset, form, report, judge)
     messages.success(request, f"“{grader.name}” is there, as a draft. Try it before you use it.")
     return redirect("graders:builder", grader.pk)
 
@@ -91,14 +93,33 @@ def _chosen(grader: Grader, number: str) -> tuple[dict[str, Any], str]:
     return grader.spec, "the draft"
 
 
-def _import_page(request: Request, taskset: TaskSet, form: IncomingForm, report: Report | None = None) -> HttpResponse:
+def _strangers(taskset: TaskSet, spec: dict[str, Any]) -> list[str]:
+    """Judges that a grader from elsewhere names and the workspace does not have, such as gpt-4o."""
+    here = set(taskset.workspace.judges.active().values_list("name", flat=True))
+    return list(dict.fromkeys(name for _, name in named_judges(spec) if name not in here))
+
+
+def _judged_here(taskset: TaskSet, spec: dict[str, Any], judge: str) -> dict[str, Any]:
+    """The spec with one of the workspace's judges in place of every stranger, where one was chosen."""
+    strangers = _strangers(taskset, spec) if judge else []
+    changed: dict[str, Any] = with_judges(spec, lambda name: judge if name in strangers else name)
+    return changed
+
+
+def _import_page(
+    request: Request, taskset: TaskSet, form: IncomingForm, report: Report | None = None, judge: str = ""
+) -> HttpResponse:
     context: dict[str, Any] = {**_room(taskset), "form": form, "report": report}
     if report is not None:
         context["given"] = form.given
         if report.grader is not None:
-            context["errors"] = find_errors(taskset, report.grader)
-            context["words"] = describe(report.grader)
-            context["text"] = json.dumps(report.grader, ensure_ascii=False, indent=2)
+            spec = _judged_here(taskset, report.grader, judge)
+            context["errors"] = find_errors(taskset, spec)
+            context["words"] = describe(spec)
+            context["text"] = json.dumps(spec, ensure_ascii=False, indent=2)
+            context["strangers"] = _strangers(taskset, report.grader)
+            context["judges"] = taskset.workspace.judges.active().values_list("name", flat=True)
+            context["judge"] = judge
     status = 422 if request.method == "POST" and (form.errors or report is None) else 200
     context["may_edit"] = may(request, taskset.workspace, Action.EDIT)
     return render(request, "graders/import.html", context, status=status)

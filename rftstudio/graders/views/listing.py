@@ -11,6 +11,7 @@ from rftstudio.engine.errors import SpecError
 from rftstudio.graders import actions
 from rftstudio.graders.chooser import choices
 from rftstudio.graders.models import Grader
+from rftstudio.graders.named import named_judges
 from rftstudio.graders.starts import starting_specs
 from rftstudio.graders.views.builder import GRADERS
 from rftstudio.graders.words import describe
@@ -67,16 +68,26 @@ def create(request: Request, pk: int) -> HttpResponse:
     """GET asks how answers are marked. POST makes a grader of that kind, the usual one where none is chosen."""
     taskset = fetch(request, TASKSETS, Action.EDIT, pk=pk)
     starts = starting_specs(taskset)
-    if request.method == "GET":
-        context = {"workspace": taskset.workspace, "taskset": taskset, "spine_step": "grader"}
-        return render(request, "graders/new.html", {**context, "groups": choices(taskset, starts), "may_edit": True})
-    spec = starts.get(request.POST.get("kind", ""))
-    try:
-        grader = actions.create_grader(taskset=taskset, by=request.user, name=request.POST.get("name", ""), spec=spec)
-    except SpecError as error:
-        messages.error(request, str(error))
-        return redirect("graders:list", pk)
-    return redirect("graders:builder", grader.pk)
+    name, spec = request.POST.get("name", ""), starts.get(request.POST.get("kind", ""))
+    error: SpecError | None = None
+    if request.method == "POST":
+        try:
+            grader = actions.create_grader(taskset=taskset, by=request.user, name=name, spec=spec)
+            return redirect("graders:builder", grader.pk)
+        except SpecError as found:
+            error = found
+    context = {
+        "workspace": taskset.workspace,
+        "taskset": taskset,
+        "spine_step": "grader",
+        "groups": choices(taskset, starts),
+        "no_judge": not taskset.workspace.judges.active().exists(),
+        "may_edit": True,
+        "name": name,
+        "error": error,
+        "wants_judge": error is not None and spec is not None and bool(named_judges(spec)),
+    }
+    return render(request, "graders/new.html", context, status=422 if error else 200)
 
 
 @require_POST

@@ -24,7 +24,7 @@ from rftstudio.graders.forms.objection import ObjectionForm
 from rftstudio.graders.keeping import keep_answer
 from rftstudio.graders.marking import draft_of, grades_of
 from rftstudio.graders.models import Grader
-from rftstudio.graders.views.check import GRADERS, common
+from rftstudio.graders.views.check import GRADERS, common, with_readable_grader
 from rftstudio.tasksets.answers import shown_answer
 from rftstudio.tasksets.models import TaskSet
 from rftstudio.tasksets.rows import draft_item
@@ -52,6 +52,7 @@ def wrong_here(request: Request, pk: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@with_readable_grader
 def wrong(request: Request, pk: int, answer_pk: int) -> HttpResponse:
     """The form for a kept answer. What the stored draft gives for it is shown where that is free."""
     grader = fetch(request, GRADERS, Action.REVIEW, pk=pk)

@@ -3,19 +3,20 @@
 from typing import Any
 
 from django import forms
+from django.contrib import messages
 from django.db.models import Exists, OuterRef
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from rftstudio.accounts.access import Action, fetch
 from rftstudio.accounts.request import Request
 from rftstudio.engine.errors import SpecError
-from rftstudio.graders.marking import chosen, cost_of
+from rftstudio.graders.marking import Cost, chosen, cost_of
 from rftstudio.graders.models import Grader
-from rftstudio.graders.views.check import GRADERS, common
+from rftstudio.graders.views.check import GRADERS, common, with_readable_grader
 from rftstudio.runs.models import Replay, Rollout, Run
-from rftstudio.runs.replay import ASKING_CAP, FREE_CAP, order_replay
+from rftstudio.runs.replay import ASKING_CAP, FREE_CAP, order_replay, repeat_replay, subject_of
 
 SHOWN_RUNS = 30
 REPLAYS = Replay.objects.select_related(
@@ -55,6 +56,7 @@ class ReplayForm(forms.Form):
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@with_readable_grader
 def replays(request: Request, pk: int) -> HttpResponse:
     """Replays of a grader. POST orders one; a grader that asks a judge is first asked about."""
     grader = fetch(request, GRADERS, Action.EDIT if request.method == "POST" else Action.VIEW, pk=pk)
@@ -84,6 +86,8 @@ def report(request: Request, pk: int) -> HttpResponse:
     """How far it is, then what would have been different."""
     replay = fetch(request, REPLAYS, pk=pk)
     context = common(request, replay.grader) | {"replay": replay, "result": replay.result, "run": replay.run}
+    if replay.status == Replay.Status.FAILED:
+        context["cost"] = _cost(replay)
     if request.htmx:
         if not replay.is_open:
             return HttpResponse(headers={"HX-Refresh": "true"})
@@ -94,3 +98,26 @@ def report(request: Request, pk: int) -> HttpResponse:
         rows = replay.result.get(name, [])
         context[name] = [row | {"old": rollouts[row["rollout"]]} for row in rows if row["rollout"] in rollouts]
     return render(request, "runs/replay_report.html", context)
+
+
+@require_POST
+def again(request: Request, pk: int) -> HttpResponse:
+    """One that was stopped or failed, once more; a grader that asks somebody only where that is agreed to."""
+    replay = fetch(request, REPLAYS, Action.EDIT, pk=pk)
+    if replay.is_open or replay.status == Replay.Status.DONE:
+        messages.error(request, "This one has not failed: there is nothing to do again.")
+    elif _cost(replay) is not None and "agreed" not in request.POST:
+        messages.error(request, "This asks somebody else and may cost money. Tick the box if that is all right.")
+    else:
+        try:
+            return redirect("runs:replay_report", repeat_replay(replay=replay, by=request.user).pk)
+        except SpecError as error:
+            messages.error(request, str(error))
+    return redirect("runs:replay_report", pk)
+
+
+def _cost(replay: Replay) -> Cost | None:
+    try:
+        return cost_of(subject_of(replay), min(replay.cap, replay.run.rollouts.count()))
+    except SpecError:
+        return None  # it cannot be read any more; doing it again will say so

@@ -81,3 +81,21 @@ def test_the_json_form_reads_back():
     found = grade(spec, Item("1", (), {"reference_answer": {"a": ["x"]}}), Sample.from_text('{"a": ["y", "x"]}'))
     assert Grade.from_json(json.loads(json.dumps(found.to_json()))) == found
     assert found.children[0].metrics["top@5"] == 1
+
+
+def test_a_grade_never_changes():
+    found = grade(parse_spec({"type": "exact_choice"}), Item("1", (), {"reference_answer": "a"}), Sample("a"))
+    with pytest.raises(AttributeError):
+        found.score = 0.5  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        found[2] = 0.5  # type: ignore[index]
+
+
+@pytest.mark.parametrize("many", [99, 100, 101, 150])
+def test_json_nested_too_deeply_is_a_wrong_answer_however_it_is_nested(many):
+    spec = parse_spec({"type": "json_fields"})
+    item = Item("1", (), {"reference_answer": {"b": "c"}})
+    for opened, closed in (('{"a":', "}"), ("[", "]")):
+        found = grade(spec, item, Sample(opened * many + "1" + closed * many))
+        assert found.score == 0
+        assert ("too deeply" in found.reason) == (many > 100)

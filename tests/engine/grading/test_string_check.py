@@ -1,6 +1,7 @@
 import pytest
 
-from rftstudio.engine.grading import parse_spec
+from rftstudio.engine.grading import grade, parse_spec
+from rftstudio.engine.types import Item, Sample
 from tests.engine.grading.marking import check, mark
 
 
@@ -46,3 +47,17 @@ def test_reason_shows_both_sides():
     assert (
         mark(check("eq", "emergency"), "appointment").reason == "Expected “emergency”, the answer says “appointment”."
     )
+
+
+@pytest.mark.parametrize("operation", ["like", "ilike"])
+def test_looking_for_nothing_gives_no_score_since_every_answer_contains_it(operation):
+    spec = parse_spec({"type": "string_check", "input": "x", "reference": "{{ item.code }}", "operation": operation})
+    for nothing in ("", " "):
+        found = grade(spec, Item("1", (), {"code": nothing}), Sample("x"))
+        assert found.score is None
+        assert "nothing to look for" in found.error.message
+
+
+def test_an_answer_may_have_to_be_empty():
+    spec = parse_spec({"type": "string_check", "input": "{{ sample.output_text }}", "reference": "", "operation": "eq"})
+    assert [grade(spec, Item("1", ()), Sample(text)).score for text in ("", "x")] == [1, 0]

@@ -115,9 +115,7 @@ def _count(given: Any, characters: int) -> int:
 
 def _no_json(name: str, body: bytes) -> str:
     if body.lstrip()[:1] == b"<":
-        return (
-            f"The judge “{name}” answered with a web page in place of JSON. Check its base URL, often it ends in /v1."
-        )
+        return f"The judge “{name}” answered with a web page in place of JSON. Check its address; it often ends in /v1."
     if not body.strip():
         return f"The judge “{name}” answered with nothing."
     return f"The judge “{name}” answered with something that is not JSON: {complaint(body)}."
