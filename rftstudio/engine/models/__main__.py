@@ -108,7 +108,7 @@ def _say(row: dict[str, Any]) -> None:
 
 
 def _end_with_caller() -> None:
-    while sys.stdin.buffer.read(1):
+    while os.read(sys.stdin.fileno(), 1):  # not through sys.stdin: its lock would be held when the process ends
         pass
     os._exit(3)
 

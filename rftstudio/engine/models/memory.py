@@ -5,6 +5,7 @@ frozen and adds the adapter with its gradients and Adam's two moments, and what 
 of tokens. Logits of the whole vocabulary are never in memory (`training/head.py`).
 """
 
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -54,7 +55,12 @@ class Need:
 
 @lru_cache(maxsize=1)
 def this_machine() -> Machine:
-    """The first NVIDIA card where its driver answers, else the machine's memory, or what its container may use."""
+    """The first NVIDIA card where its driver answers, else the machine's memory, or what its container may use.
+
+    TRAINING_MACHINE (`cuda:80`, `cpu:64`: GB) says what trains where that is another machine than this one.
+    """
+    if given := os.environ.get("TRAINING_MACHINE"):
+        return read_machine(given)
     try:
         said = subprocess.run(
             ["nvidia-smi", "--query-gpu=memory.total,name", "--format=csv,noheader,nounits"],
@@ -64,6 +70,14 @@ def this_machine() -> Machine:
         return Machine("cuda", int(mebibytes) * 1024 * 1024, name.strip())
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
         return Machine("cpu", _main_memory())
+
+
+def read_machine(text: str) -> Machine:
+    """Raises `ValueError` for anything but `cuda:80` or `cpu:64`."""
+    device, _, gigabytes = text.partition(":")
+    if device not in ("cpu", "cuda") or not gigabytes.isdecimal() or not int(gigabytes):
+        raise ValueError("write cuda:80 for a card of 80 GB, or cpu:64")
+    return Machine(device, int(gigabytes) * 1_000_000_000)
 
 
 def _main_memory() -> int:
@@ -116,7 +130,11 @@ def too_large(need: Need, machine: Machine) -> str:
     """Why the machine cannot hold it, with both figures; nothing where it can."""
     if need.training <= machine.memory:
         return ""
-    where = f"this machine's card ({machine.name})" if machine.device == "cuda" else "this machine"
+    where = (
+        f"the card that trains{f' ({machine.name})' if machine.name else ''}"
+        if machine.device == "cuda"
+        else "this machine"
+    )
     what = "loading it" if need.loading > machine.memory else "training it with LoRA"
     asked = need.loading if need.loading > machine.memory else need.training
     return (
