@@ -13,6 +13,12 @@ WORKED = [
     {"role": "assistant", "content": "billing"},
 ]
 TASK = {"role": "user", "content": "Can I come on Friday instead of Monday?"}
+TURNS = [
+    ("Instructions (system)", SYSTEM),
+    ("Worked example (user)", WORKED[0]),
+    ("Its right answer (assistant)", WORKED[1]),
+    ("Task (user)", TASK),
+]
 SHOWN = 20_000  # characters; templates of large models list tools at length
 
 

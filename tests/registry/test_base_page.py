@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from rftstudio.engine.errors import SpecError
+from rftstudio.graders.actions import create_grader
 from rftstudio.registry import actions
 from rftstudio.registry.example import laid_out
 from rftstudio.registry.models import BaseModel
+from rftstudio.tasksets.models import TaskSet
 from tests.engine.model_files import write_model
-from tests.factories import make_base_model, make_run
+from tests.factories import make_base_model, make_run, make_taskset
 
 pytestmark = pytest.mark.django_db
 
@@ -138,6 +140,11 @@ def test_too_large_for_what_trains(model, url, workspace, as_alice, alice, monke
         with pytest.raises(SpecError, match="cannot be trained here") as caught:
             make_run(workspace=workspace, by=alice, base_model=model)
         assert model.name in caught.value.message
+        launch = f"/tasksets/{make_taskset(workspace=workspace, by=alice).pk}/launch/"
+        create_grader(taskset=TaskSet.objects.get(pk=launch.split("/")[2]), by=alice)
+        text = as_alice.get(launch).text
+        assert "Listed, too large for this machine" in text
+        assert "Listed cannot be trained here. It is too large" in text
     finally:
         memory.this_machine.cache_clear()
 

@@ -17,7 +17,7 @@ from rftstudio.engine.errors import SpecError
 from rftstudio.engine.models.memory import this_machine
 from rftstudio.registry import actions, arrivals
 from rftstudio.registry.bundle import stream_bundle
-from rftstudio.registry.example import SYSTEM, TASK, WORKED, laid_out
+from rftstudio.registry.example import TURNS, laid_out
 from rftstudio.registry.models import BaseModel, TunedModel
 from rftstudio.registry.tasks import time_model
 from rftstudio.registry.views.adding import open_arrivals
@@ -53,7 +53,7 @@ def base(request: Request, slug: str, pk: int) -> HttpResponse:
         "workspace": workspace,
         "model": model,
         "machine": this_machine(),
-        "messages_shown": [SYSTEM, *WORKED, TASK],
+        "turns": TURNS,
         "example": laid_out(Path(model.location)) if model.is_here else None,
         "runs": runs[:SHOWN_RUNS],
         "n_runs": runs.count(),
