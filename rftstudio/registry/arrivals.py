@@ -14,9 +14,8 @@ from django.db import transaction
 from rftstudio.accounts.models import User, Workspace
 from rftstudio.engine.errors import EngineError, SpecError
 from rftstudio.engine.models.address import COMMIT
-from rftstudio.engine.models.cache import folder
-from rftstudio.engine.models.fetch import partial_of
 from rftstudio.engine.models.licences import licence_name
+from rftstudio.engine.models.places import folder, partial_of
 from rftstudio.lib.errand import Superseded
 from rftstudio.registry import hub_token
 from rftstudio.registry.actions import EMBEDDED, free_name, keep_model, register_embedded
@@ -50,11 +49,27 @@ def read_local(*, workspace: Workspace, by: User | None, name: str, directory: P
 
 
 def read_again(*, workspace: Workspace, by: User | None, model: BaseModel) -> Arrival:
-    """Have the files of a known model hashed anew, after they changed. Raises `SpecError` where that goes on."""
+    """Have the files of a known model hashed anew, after they changed. Raises `SpecError` where that goes on.
+
+    A directory's model becomes a new revision; one that was fetched has to be what it was (a copy of the studio's
+    data has other dates).
+    """
     _require_none_open(base_model=model)
     return _start(
         workspace, by, source=Source.LOCAL, name=model.name, location=model.location, licence=model.licence,
         base_model=model,
+    )  # fmt: skip
+
+
+def fetch_again(*, workspace: Workspace, by: User | None, model: BaseModel) -> Arrival:
+    """Have a hub model fetched once more whose files are gone or not what they were. Raises `SpecError`."""
+    if model.source != Source.HUB or model.state not in ("gone", "changed"):
+        raise SpecError(f"{model} is whole.", fix="There is nothing to fetch.")
+    hub_id = model.facts["hub_id"]
+    _require_none_open(hub_id=hub_id, commit=model.revision)
+    return _start(
+        workspace, by, source=Source.HUB, name=model.name, hub_id=hub_id, commit=model.revision,
+        revision=model.facts.get("revision_name", ""), base_model=model,
     )  # fmt: skip
 
 
@@ -125,6 +140,8 @@ def _work(row: Arrival) -> dict[str, Any]:
         token = hub_token.plain(row.workspace)
         target = target_of(row)
         target.parent.mkdir(parents=True, exist_ok=True)
+        if row.base_model is not None and row.base_model.state == "changed":
+            shutil.rmtree(target, ignore_errors=True)
         module = "rftstudio.engine.models"
         arguments = ["--attended", "fetch", row.hub_id, "--revision", row.commit, "--into", str(target)]
     last: dict[str, Any] = {}
@@ -150,6 +167,14 @@ def _progress(row: Arrival, said: Any) -> dict[str, Any]:
 
 
 def _keep(row: Arrival, facts: dict[str, Any]) -> BaseModel:
+    known = row.base_model
+    if known is not None and row.source == Source.LOCAL and known.source != Source.LOCAL:
+        if facts["content_hash"] != known.facts.get("content_hash"):
+            fix = "Have it fetched again."
+            raise SpecError(f"The files of {known} are not those that were fetched.", fix=fix)
+        known.facts = known.facts | {"files": facts["files"]}
+        known.save(update_fields=["facts"])
+        return known
     if row.source == Source.EMBEDDED:
         return register_embedded()
     if row.source == Source.LOCAL:
@@ -158,7 +183,7 @@ def _keep(row: Arrival, facts: dict[str, Any]) -> BaseModel:
             licence=row.licence, workspace=row.workspace, by=row.created_by,
         )  # fmt: skip
     return keep_model(
-        model=None, source=Source.HUB, name=free_name(row.hub_id, row.commit), directory=target_of(row),
+        model=known, source=Source.HUB, name=free_name(row.hub_id, row.commit), directory=target_of(row),
         facts=facts | {"revision_name": row.revision},
         licence=licence_name(facts.get("licence", ""), facts.get("own_licence", "")), revision=row.commit,
         workspace=row.workspace, by=row.created_by,

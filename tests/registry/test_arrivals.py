@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from rftstudio.engine.errors import SpecError
-from rftstudio.engine.models.fetch import partial_of
+from rftstudio.engine.models.places import partial_of
 from rftstudio.lib.errand import STALE
 from rftstudio.registry import arrivals, hub_token
 from rftstudio.registry.models import Arrival, BaseModel, HubToken
@@ -152,6 +152,29 @@ def test_a_directory(workspace, alice, tmp_path):
     model.refresh_from_db()
     assert (model.state, model.n_parameters) == ("here", 8)
     assert model.revision != first
+
+
+def test_a_fetched_model_has_to_be_what_was_fetched(hub, workspace, alice):
+    fetch(workspace, alice)
+    model = BaseModel.objects.get()
+    file = Path(model.location) / "config.json"
+    content = file.read_bytes()
+    file.write_bytes(content + b" ")
+    assert model.state == "changed"
+    arrivals.read_again(workspace=workspace, by=alice, model=model)
+    failed = Arrival.objects.get(status="failed")
+    assert "not those that were fetched" in failed.error
+    with pytest.raises(SpecError, match="is here already"):
+        fetch(workspace, alice)
+    arrivals.fetch_again(workspace=workspace, by=alice, model=model)
+    model.refresh_from_db()
+    assert (model.state, file.read_bytes(), BaseModel.objects.count()) == ("here", content, 1)
+    with pytest.raises(SpecError, match="is whole"):
+        arrivals.fetch_again(workspace=workspace, by=alice, model=model)
+    file.write_bytes(content)  # as after a copy: the same, with another date
+    arrivals.start_again(arrival=failed)
+    model.refresh_from_db()
+    assert (model.state, model.revision, model.facts["hub_id"]) == ("here", COMMIT, "org/tiny")
 
 
 def test_a_directory_that_is_refused(workspace, alice, tmp_path):

@@ -154,3 +154,18 @@ def test_a_directory_that_is_gone(model, url, as_vera):
     text = as_vera.get(url).text
     assert "is not there any more" in text
     assert "Its files are not there" in text
+
+
+def test_reading_and_fetching_again(model, url, workspace, as_alice, settings, tmp_path):
+    assert "is being read again" in as_alice.post(f"{url}read/", follow=True).text
+    assert "on its way already" in as_alice.post(f"{url}read/", follow=True).text
+    assert workspace.arrivals.get().base_model == model
+    assert "is whole" in as_alice.post(f"{url}read/", {"fetch": "1"}, follow=True).text
+    model.source, model.revision = BaseModel.Source.HUB, "c" * 40
+    model.facts["hub_id"] = "org/tiny"
+    model.save()
+    shutil.rmtree(model.location)
+    assert "Fetch it again" in as_alice.get(url).text
+    assert "is being fetched again" in as_alice.post(f"{url}read/", {"fetch": "1"}, follow=True).text
+    assert workspace.arrivals.filter(source="hub", hub_id="org/tiny", base_model=model).exists()
+    assert as_alice.post(f"/w/{workspace.slug}/models/9999/read/").status_code == 404

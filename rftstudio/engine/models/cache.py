@@ -10,6 +10,7 @@ from rftstudio.engine.models.address import COMMIT, read_address
 from rftstudio.engine.models.fetch import fetch
 from rftstudio.engine.models.look import look
 from rftstudio.engine.models.memory import size
+from rftstudio.engine.models.places import folder
 
 
 def pinned(hub_id: str, revision: str = "") -> str:
@@ -43,8 +44,3 @@ def cache() -> Path:
     if given := os.environ.get("RFT_CACHE"):
         return Path(given)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rftstudio" / "models"
-
-
-def folder(hub_id: str) -> str:
-    """A name for a directory: ids have no two hyphens in a row."""
-    return hub_id.replace("/", "--")

@@ -24,11 +24,11 @@ from rftstudio.engine.models.address import endpoint
 from rftstudio.engine.models.contents import read_directory
 from rftstudio.engine.models.look import HubModel, hub_errors, look
 from rftstudio.engine.models.memory import KEEP_FREE, free_disk, size
+from rftstudio.engine.models.places import MARK, partial_of
 from rftstudio.engine.models.refusals import require_usable
 from rftstudio.engine.models.seal import digest, facts_of
 from rftstudio.engine.models.web import hub_session
 
-MARK = "source.json"  # written last; a directory that has it is whole
 Report = Callable[[int, int, str], None]  # bytes done, bytes in all, the file under way
 
 
@@ -61,11 +61,6 @@ def fetch(hub_id: str, commit: str, target: Path, *, report: Report, token: str 
         shutil.rmtree(target, ignore_errors=True)
         os.rename(partial, target)
     return facts
-
-
-def partial_of(target: Path) -> Path:
-    """Where a model is gathered until it is whole."""
-    return target.with_name(f".{target.name}.part")
 
 
 def _take_all(model: HubModel, partial: Path, report: Report, token: str) -> None:

@@ -83,12 +83,13 @@ def remove(request: Request, slug: str, pk: int) -> HttpResponse:
 
 @require_POST
 def read_again(request: Request, slug: str, pk: int) -> HttpResponse:
-    """Take note of files that have changed since the model was added."""
+    """Have files looked at that have changed since the model was added."""
     workspace = fetch(request, Workspace.objects.all(), Action.MANAGE, slug=slug)
-    model = get_object_or_404(BaseModel, pk=pk, source=BaseModel.Source.LOCAL)
+    model = get_object_or_404(BaseModel, pk=pk)
     try:
-        arrivals.read_again(workspace=workspace, by=request.user, model=model)
-        messages.success(request, f"{model} is being read again.")
+        work = arrivals.fetch_again if "fetch" in request.POST else arrivals.read_again
+        work(workspace=workspace, by=request.user, model=model)
+        messages.success(request, f"{model} is being {'fetched' if 'fetch' in request.POST else 'read'} again.")
     except SpecError as error:
         messages.error(request, f"{error.message} {error.fix}")
     return redirect("registry:models", slug)

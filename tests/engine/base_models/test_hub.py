@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from rftstudio.engine.errors import SpecError, SystemFault
-from rftstudio.engine.models.fetch import MARK, fetch, partial_of
+from rftstudio.engine.models.fetch import fetch
 from rftstudio.engine.models.look import look
 from rftstudio.engine.models.offer import offer
+from rftstudio.engine.models.places import MARK, partial_of
 from rftstudio.engine.models.seal import changed_files
 from tests.engine.hub_server import Repo, running_hub
 from tests.engine.model_files import model_files, weights
