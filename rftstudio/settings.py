@@ -4,11 +4,13 @@ import contextlib
 import os
 import secrets
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import environ
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 
+from rftstudio.engine.models.memory import read_machine
 from rftstudio.lib.broker import find_broker
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -53,6 +55,13 @@ def _secret_key(file: Path) -> str:
     return key
 
 
+def _hub(address: str) -> str:
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+        raise ImproperlyConfigured(f"HF_ENDPOINT={address!r} is no web address. Write it like https://huggingface.co.")
+    return address.rstrip("/")
+
+
 # Where everything that is not code lives.
 DATA_DIR = Path(_read(env.str, "DATA_DIR", str(BASE_DIR / ".data"))).resolve()
 try:
@@ -64,6 +73,17 @@ MODELS_DIR = DATA_DIR / "models"
 # The sentence model of text_similarity's cosine; the engine and its jobs read it from the environment.
 EMBEDDING_MODEL = Path(_read(env.str, "EMBEDDING_MODEL", str(MODELS_DIR / "all-minilm-l6-v2"))).resolve()
 os.environ["EMBEDDING_MODEL"] = str(EMBEDDING_MODEL)
+
+# Base models. The hub they come from; folders whose models owners may add (operators may add any folder's); what
+# trains, where that is another machine than this one.
+HF_ENDPOINT = _hub(_read(env.str, "HF_ENDPOINT", "https://huggingface.co"))
+HUB_OFFLINE = _read(env.bool, "HF_HUB_OFFLINE", False)
+MODEL_FOLDERS = [Path(folder).resolve() for folder in _read(env.list, "MODEL_FOLDERS", [])]
+if os.environ.get("TRAINING_MACHINE"):
+    try:
+        read_machine(os.environ["TRAINING_MACHINE"])
+    except ValueError as error:
+        raise ImproperlyConfigured(f"TRAINING_MACHINE={os.environ['TRAINING_MACHINE']!r}: {error}.") from error
 
 SECRET_KEY = _secret_key(DATA_DIR / "secret_key")
 # What encrypts stored secrets: the first key writes, all of them read. A file of its own, so that a new SECRET_KEY,
@@ -239,6 +259,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "reconcile jobs": {"task": "runs.reconcile", "schedule": 10.0, "options": {"expires": 10}},
     "look after errands": {"task": "runs.look_after_errands", "schedule": 30.0, "options": {"expires": 30}},
+    "bring models on": {"task": "registry.bring_on", "schedule": 30.0, "options": {"expires": 30}},
     "compare finished runs": {"task": "evaluations.compare_finished", "schedule": 10.0, "options": {"expires": 10}},
 }
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -10,11 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db.models import ProtectedError
 from django.utils import timezone
 
 from rftstudio.accounts.models import User, Workspace
 from rftstudio.engine.errors import SpecError, SystemFault
 from rftstudio.engine.launch.environment import environment
+from rftstudio.engine.models.contents import read_directory
+from rftstudio.engine.models.refusals import require_usable
+from rftstudio.engine.models.seal import facts_of
 from rftstudio.registry.model_files import read_model
 from rftstudio.registry.models import BaseModel, TunedModel
 
@@ -42,18 +47,69 @@ def register_local(*, name: str, directory: Path, licence: str = "") -> BaseMode
 
 
 def _register(*, source: str, name: str, directory: Path, licence: str) -> BaseModel:
-    facts = read_model(directory)
-    model, _ = BaseModel.objects.update_or_create(
-        name=name,
-        defaults={
-            "source": source,
-            "location": str(directory),
-            "licence": licence,
-            "n_parameters": facts.n_parameters,
-            "context_length": facts.context_length,
-        },
-    )
+    """Read here and now; for what takes long see `arrivals.py`. Files that are known already are not hashed again."""
+    known = BaseModel.objects.filter(name=name).first()
+    if known and known.facts and known.location == str(directory) and not known.changed_files:
+        facts = known.facts
+        read_model(directory)
+    else:
+        contents = read_directory(directory)
+        require_usable(contents)
+        facts = facts_of(directory, contents)
+    return keep_model(model=known, source=source, name=name, directory=directory, facts=facts, licence=licence)
+
+
+def keep_model(
+    *,
+    model: BaseModel | None,
+    source: str,
+    name: str,
+    directory: Path,
+    facts: dict[str, Any],
+    licence: str = "",
+    revision: str = "",
+    workspace: Workspace | None = None,
+    by: User | None = None,
+) -> BaseModel:
+    """The row of a model whose directory is whole, from its facts. A model that is given is brought up to date."""
+    model = model or BaseModel(name=name, workspace=workspace, created_by=by)
+    if model.revision != (revision or facts["content_hash"]):
+        model.timing = {}
+    model.source, model.location, model.licence = source, str(directory), licence[:120]
+    model.revision = revision or facts["content_hash"]
+    model.n_parameters, model.context_length = facts["n_parameters"], facts["context_length"]
+    model.facts = facts
+    model.save()
     return model
+
+
+def free_name(hub_id: str, commit: str) -> str:
+    """What a hub model is called here: its id, with the commit where another revision has that name."""
+    return f"{hub_id} ({commit[:7]})" if BaseModel.objects.filter(name=hub_id).exists() else hub_id
+
+
+def uses_of(model: BaseModel) -> int:
+    """How many trainings, checks and tuned models of all workspaces would lose it."""
+    related = ("runs", "tuned_models", "readiness_checks")
+    return sum(getattr(model, name).count() for name in related if hasattr(model, name))
+
+
+def remove_model(*, model: BaseModel) -> None:
+    """Forget a model; what was fetched for it is deleted, a local directory is left alone. Raises `SpecError`."""
+    if model.source == BaseModel.Source.EMBEDDED:
+        raise SpecError("This model belongs to the studio.", fix="It stays, so that there is always one to try.")
+    if count := uses_of(model):
+        times = "once" if count == 1 else f"{count} times"
+        message = f"{model} is used {times} by trainings, checks or tuned models, which could not be repeated without."
+        raise SpecError(message, fix="Keep it.")
+    directory = Path(model.location)
+    try:
+        model.delete()
+    except ProtectedError:
+        raise SpecError(f"A training began to use {model} just now.", fix="Keep it.") from None
+    ours = Path(settings.MODELS_DIR).resolve() / "hub"
+    if model.source == BaseModel.Source.HUB and directory.resolve().is_relative_to(ours):
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def ask_for_timing(*, model: BaseModel) -> bool:
@@ -97,7 +153,7 @@ def time_model(*, model: BaseModel) -> BaseModel:
             done = subprocess.run(
                 command,
                 cwd=folder,
-                env=environment(os.environ, offline=model.source != BaseModel.Source.HUB),
+                env=environment(os.environ),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,

@@ -1,11 +1,13 @@
-"""Timing a model's training step: the one thing this room does in the background."""
+"""What this room does in the background: timing a model's training step, bringing models."""
 
 import logging
 
-from celery import shared_task
+from celery import current_app, shared_task
 
 from rftstudio.engine.errors import SystemFault
+from rftstudio.lib.detached import start_detached
 from rftstudio.registry import actions
+from rftstudio.registry.arrivals import bring, lost_arrivals
 from rftstudio.registry.models import BaseModel
 
 log = logging.getLogger(__name__)
@@ -24,3 +26,21 @@ def time_model(pk: int) -> bool:
         actions.note_untimed(model=model, why=str(fault))
         return False
     return True
+
+
+@shared_task(name="registry.bring_model")
+def bring_model(pk: int) -> None:
+    """Start the process that brings a model; it may take hours, so it is no task."""
+    if current_app.conf.task_always_eager:
+        bring(pk=pk)
+    else:
+        start_detached("bring_model", str(pk), output="models.log")
+
+
+@shared_task(name="registry.bring_on", expires=30)
+def bring_on() -> int:
+    """Every half minute: models whose process died are brought on from where it stopped."""
+    lost = lost_arrivals()
+    for arrival in lost:
+        start_detached("bring_model", str(arrival.pk), output="models.log")
+    return len(lost)

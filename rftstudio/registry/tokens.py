@@ -4,19 +4,14 @@ A token is at least one byte of the text (up to a little slack for what tokenize
 prompts are known to fit without a tokenizer being loaded at all; that keeps the web process small.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-from jinja2 import TemplateError
-from jinja2.ext import loopcontrols
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
 from rftstudio.engine.errors import SpecError
+from rftstudio.engine.models.contents import read_template
+from rftstudio.engine.models.template import BadTemplate, render
 from rftstudio.engine.types import Item, Message
 
 SLACK = 16  # tokens that a tokenizer may add of its own: start marks, a leading space
@@ -29,16 +24,19 @@ class TokenCounter:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._tokenizer: Tokenizer | None = None
-        self._template = _template(directory)
+        self._template, self._config = read_template(directory)
+        if not self._template:
+            raise SpecError(
+                "The model has no chat template, so it was never taught to answer.",
+                path="base_model",
+                fix="Choose the instruct or chat version of it.",
+            )
 
     def render(self, messages: Sequence[Message]) -> str:
         """The text the model reads, up to where its answer begins. Raises `SpecError` when its template refuses."""
-        template, values = self._template
         try:
-            return template.render(
-                messages=[message.to_json() for message in messages], add_generation_prompt=True, **values
-            )
-        except TemplateError as error:
+            return render(self._template, self._config, [message.to_json() for message in messages])
+        except BadTemplate as error:
             raise SpecError(
                 f"The model's chat template refuses the messages: {error}.",
                 path="base_model",
@@ -84,44 +82,3 @@ def typical_length(directory: Path, items: Sequence[Item], *, looked_at: int = 3
     step = max(1, len(items) // looked_at)
     counts = list(TokenCounter(directory).count(item.messages for item in items[::step][:looked_at]))
     return round(sum(counts) / len(counts))
-
-
-def _template(directory: Path) -> tuple[Any, dict[str, str]]:
-    """The compiled chat template and its special tokens. Raises `SpecError` where the model has none."""
-    config_path, file = directory / "tokenizer_config.json", directory / "chat_template.jinja"
-    config: dict[str, Any] = {}
-    if config_path.is_file():
-        config = json.loads(config_path.read_text(encoding="utf-8"))
-    source = file.read_text(encoding="utf-8") if file.is_file() else config.get("chat_template")
-    if isinstance(source, list):  # several by name
-        named = {entry["name"]: entry["template"] for entry in source}
-        source = named.get("default", next(iter(named.values()), None))
-    if not source:
-        raise SpecError(
-            "The model has no chat template, so it was never taught to answer.",
-            path="base_model",
-            fix="Choose the instruct or chat version of it.",
-        )
-    values = {}
-    for name in ("bos_token", "eos_token", "unk_token", "pad_token"):
-        token = config.get(name)
-        values[name] = token.get("content", "") if isinstance(token, dict) else token or ""
-    return _compile(source), values
-
-
-@lru_cache(maxsize=8)
-def _compile(source: str) -> Any:
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
-    environment.globals["raise_exception"] = _refuse
-    environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
-    environment.filters["tojson"] = lambda value, indent=None: json.dumps(value, ensure_ascii=False, indent=indent)
-    try:
-        return environment.from_string(source)
-    except TemplateError as error:
-        raise SpecError(
-            f"The model's chat template is broken: {error}.", path="base_model", fix="Choose another model."
-        ) from error
-
-
-def _refuse(message: str) -> None:
-    raise TemplateError(message)

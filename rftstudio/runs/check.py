@@ -161,17 +161,21 @@ def _why(marked: Any) -> str:
 
 
 def _check_model(model: BaseModel) -> None:
-    if model.source == BaseModel.Source.HUB:
-        return
     try:
         read_model(Path(model.location))
     except SpecError as error:
         raise SpecError(f"{model} cannot be used. {error.message}", path="base_model", fix=error.fix) from None
+    if changed := model.changed_files:
+        raise SpecError(
+            f"The files of {model} have changed since it was added ({', '.join(changed[:SHOWN])}).",
+            path="base_model",
+            fix="Have it read again under “Models”, so that the training says which files it used.",
+        )
+    if problem := model.too_large:
+        raise SpecError(f"{model} cannot be trained here. {problem}", path="base_model", fix="Choose a smaller one.")
 
 
 def _check_lengths(model: BaseModel, items: list[Item], answer: int) -> None:
-    if model.source == BaseModel.Source.HUB:
-        return  # its tokenizer is not here yet; the engine measures before it loads the weights
     context = model.context_length
     if answer >= context:
         raise SpecError(

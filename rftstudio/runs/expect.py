@@ -41,6 +41,7 @@ class Outlook:
     state: str
     seconds: dict[str, float] = field(default_factory=dict)  # by preset
     chosen: float | None = None  # with the changes in the form
+    model: BaseModel | None = None  # whose times they are
 
 
 def expected_seconds(

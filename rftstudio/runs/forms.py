@@ -13,6 +13,7 @@ from rftstudio.engine.errors import SpecError
 from rftstudio.engine.presets import Dial
 from rftstudio.graders.models import Grader, GraderVersion
 from rftstudio.graders.proof import NotProven
+from rftstudio.registry.fields import BaseModelField
 from rftstudio.registry.models import BaseModel
 from rftstudio.runs.check import MAX_SEED
 from rftstudio.tasksets.models import TaskSet, TaskSetVersion
@@ -73,7 +74,7 @@ class LaunchForm(VersionsForm):
 
     taskset_version = forms.ChoiceField(label="Task set")
     grader_version = forms.ChoiceField(label="Grader")
-    base_model = forms.ModelChoiceField(BaseModel.objects.all(), label="Base model", empty_label=None)
+    base_model = BaseModelField()
     preset = forms.ChoiceField(
         label="How long and how thoroughly",
         choices=[(preset.name, preset.label) for preset in presets.PRESETS.values()],

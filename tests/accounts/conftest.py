@@ -20,7 +20,7 @@ from rftstudio.graders.keeping import item_of, keep_answer
 from rftstudio.graders.lists.actions import receive_list, save_upload
 from rftstudio.graders.models import WordListUpload
 from rftstudio.graders.secrets.actions import add_secret
-from rftstudio.registry.models import TunedModel
+from rftstudio.registry.models import Arrival, TunedModel
 from rftstudio.runs.models import Checkpoint, Replay, Run
 from rftstudio.tasksets.models import ItemImport
 from tests.factories import make_rollouts, make_run
@@ -58,6 +58,9 @@ class WholeProject:
         self.objects: dict[str, Any] = {
             "tuned_model": tuned,
             "base_model": run.base_model,
+            "arrival": Arrival.objects.create(
+                workspace=self.workspace, source="hub", name="org/name", hub_id="org/name", commit="c" * 40
+            ),
             "comparison": comparison,
             "answer": Answer.objects.create(
                 comparison=comparison, seq=0, item_key="billing-0", model="base", text="billing"
@@ -114,6 +117,7 @@ class WholeProject:
             "readiness": "readiness",
             "graders": "grader",
             "judges": "judge",
+            "arrivals": "arrival",
             "secrets": "secret",
             "word-lists": "word_list",
             "list-uploads": "list_upload",

@@ -15,7 +15,7 @@ import json, psutil, sys
 from rftstudio.wsgi import application
 from django.urls import get_resolver
 get_resolver().url_patterns
-heavy = {"torch", "transformers", "trl", "peft", "datasets"} & set(sys.modules)
+heavy = {"torch", "transformers", "trl", "peft", "datasets", "huggingface_hub"} & set(sys.modules)
 print(json.dumps({"heavy": sorted(heavy), "megabytes": psutil.Process().memory_info().rss / 1e6}))
 """
 

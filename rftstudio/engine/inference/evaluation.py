@@ -7,6 +7,7 @@ a job that is killed goes on where it was. The base answers with its adapter off
 `result.json` says of it; a tuned model is known by the hash of its adapter file.
 """
 
+import dataclasses
 import importlib.metadata
 import platform
 import socket
@@ -65,7 +66,7 @@ class EvaluationRun:
         items = read_items(self.directory / name)
         if not items:
             raise SpecError("There are no items.", path=name, fix="Put at least one item into it.")
-        loading.check_model(self.job.model)
+        self.job = dataclasses.replace(self.job, model=loading.find_model(self.job.model))
         self.tokenizer = loading.load_tokenizer(self.job.model)
         prompts = loading.lay_out(self.tokenizer, items)
         longest = self.settings.max_completion_length

@@ -4,7 +4,7 @@ Never runs a model's own code and never unpickles weights. Prompts are laid out 
 template, and measured against its context, before any weights are read.
 """
 
-import json
+import dataclasses
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import constants
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from rftstudio.engine.errors import SpecError, SystemFault
 from rftstudio.engine.inference.packed import pack_layers
 from rftstudio.engine.job import Model
+from rftstudio.engine.models.cache import fetched
+from rftstudio.engine.models.contents import read_directory
+from rftstudio.engine.models.refusals import require_usable
 from rftstudio.engine.types import Item
 
 Tokens = list[int]
@@ -40,41 +44,28 @@ def dtype_for(where: torch.device) -> torch.dtype:
     return torch.bfloat16 if where.type == "cuda" else torch.float32
 
 
-def check_model(model: Model) -> None:
-    """Refuse what cannot or must not be loaded, without loading it. Raises `SpecError`."""
+def find_model(model: Model) -> Model:
+    """The model as a directory of this machine: a hub's is fetched first. Nothing may be fetched afterwards.
+
+    Refuses what cannot or must not be loaded, without loading it: raises `SpecError`, or `SystemFault` where the hub
+    does not answer.
+    """
     directory = Path(model.path)
-    looks_local = model.path.startswith((".", "/", "~")) or model.path.count("/") != 1
     if not directory.is_dir():
+        looks_local = model.path.startswith((".", "/", "~")) or model.path.count("/") != 1
         if looks_local or directory.exists():
             raise SpecError(
                 f"There is no model directory {model.path}.", path="model", fix="Check the path, or give a hub id."
             )
-        return
+        directory = fetched(model.path, model.revision or "")
+    # transformers has been imported by now and has read the variable already.
     os.environ["HF_HUB_OFFLINE"] = "1"
-    if not (directory / "config.json").is_file():
-        raise SpecError(f"{model.path} has no config.json.", path="model", fix="Choose a Hugging Face model directory.")
-    if not any(directory.glob("*.safetensors")):
-        raise SpecError(
-            f"{model.path} has no safetensors weights. Pickled weights are not loaded, since they can run code.",
-            path="model",
-            fix="Convert them with `model.save_pretrained(directory)`.",
-        )
+    constants.HF_HUB_OFFLINE = True
     try:
-        config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise SpecError(f"Its config.json is not JSON: {error}.", path="model", fix="Copy the model anew.") from error
-    if "auto_map" in config and config.get("model_type") not in _known_types():
-        raise SpecError(
-            f"{model.path} needs its own Python code, which is never run.",
-            path="model",
-            fix="Choose a model of an architecture that transformers has built in.",
-        )
-
-
-def _known_types() -> set[str]:
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-
-    return set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
+        require_usable(read_directory(directory))
+    except SpecError as error:
+        raise SpecError(error.message, path="model", fix=error.fix) from error
+    return dataclasses.replace(model, path=str(directory))
 
 
 def load_tokenizer(model: Model) -> Any:

@@ -37,7 +37,7 @@ class WeakJudge:
         from rftstudio.engine.inference import loading
         from rftstudio.engine.inference.sampler import Sampler
 
-        loading.check_model(model)
+        model = loading.find_model(model)
         self.name = model.name
         self.tokenizer = loading.load_tokenizer(model)
         self.context = loading.context_length(model)

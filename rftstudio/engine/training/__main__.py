@@ -17,6 +17,7 @@ from rftstudio.engine.grading import parse_spec
 from rftstudio.engine.grading.judges.endpoint import read_judges
 from rftstudio.engine.grading.judges.judges import Judges
 from rftstudio.engine.job import Job, Model, read_items, write_job
+from rftstudio.engine.models.address import read_address
 from rftstudio.engine.openai_hyperparameters import settings_of
 from rftstudio.engine.presets import DEFAULT_PRESET, PRESETS, resolve
 from rftstudio.engine.process import settle_process
@@ -56,7 +57,7 @@ def _new(arguments: list[str]) -> None:
     parser.add_argument("--validation", type=Path, required=True, metavar="FILE", help="validation items, JSONL")
     parser.add_argument("--grader", type=Path, required=True, metavar="FILE", help="the grader, JSON")
     parser.add_argument("--model", required=True, help="a model directory or a hub id")
-    parser.add_argument("--revision", help="the hub revision to pin")
+    parser.add_argument("--revision", help="a hub model's branch, tag or commit; pinned to the commit")
     parser.add_argument("--preset", default=DEFAULT_PRESET, choices=list(PRESETS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json-answers", action="store_true", help="answers are meant to be JSON")
@@ -89,10 +90,9 @@ def _new(arguments: list[str]) -> None:
         if not rows:
             raise SpecError(f"The {split} split is empty.", path=split, fix="Put at least one item into it.")
     usual = settings_of(theirs, n_train=len(items["train"]), preset=given.preset)
-    model = Path(given.model)
     job = Job(
         kind="training",
-        model=Model(str(model.resolve()) if model.exists() else given.model, model.name, given.revision),
+        model=_model(given.model, given.revision or ""),
         grader=grader,
         settings=resolve(given.preset, {**usual, **changes}),
         data={"train": "train.jsonl", "validation": "validation.jsonl"},
@@ -104,6 +104,17 @@ def _new(arguments: list[str]) -> None:
     )
     write_job(given.directory, job, items)
     print(f"Written. Run it with: python -m rftstudio.engine.training {given.directory}")
+
+
+def _model(given: str, revision: str) -> Model:
+    """A directory, or a hub model with the commit that its revision names today. Raises `SpecError`, `SystemFault`."""
+    directory = Path(given)
+    if directory.exists() or given.startswith((".", "/", "~")):
+        return Model(str(directory.resolve()), directory.resolve().name, revision or None)
+    from rftstudio.engine.models.cache import pinned
+
+    hub_id = read_address(given).hub_id
+    return Model(hub_id, hub_id, pinned(hub_id, revision or read_address(given).revision))
 
 
 def _pairs(given: list[str], option: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 It may be killed at any moment and run again; whatever is in the logs already is not written twice.
 """
 
+import dataclasses
 import importlib.metadata
 import platform
 import socket
@@ -78,7 +79,7 @@ class TrainingRun:
         """Everything that can be refused without the weights."""
         job, settings = self.job, self.settings
         train, validation = self._items("train"), self._items("validation")[: settings.eval_items]
-        loading.check_model(job.model)
+        job = self.job = dataclasses.replace(job, model=loading.find_model(job.model))
         self.tokenizer = loading.load_tokenizer(job.model)
         self.train = loading.lay_out(self.tokenizer, train)
         self.validation = loading.lay_out(self.tokenizer, validation)

@@ -29,7 +29,7 @@ FEW, MANY = 4, 16  # answers at once: two points of the line that a decoding ste
 def measure(model: Model) -> dict[str, Any]:
     """A timing record, as JSON. Raises `SpecError` when the model cannot be used."""
     began = time.perf_counter()
-    loading.check_model(model)
+    model = loading.find_model(model)
     tokenizer = loading.load_tokenizer(model)
     where = loading.device()
     loaded = loading.load_model(model, where)

@@ -8,6 +8,7 @@ from rftstudio.engine.dials import JUDGE_DIALS
 from rftstudio.evaluations.models import Readiness
 from rftstudio.evaluations.readiness.actions import FEWEST_SAMPLES, N_ITEMS, usual_settings
 from rftstudio.graders.models import Grader
+from rftstudio.registry.fields import BaseModelField
 from rftstudio.registry.models import BaseModel
 from rftstudio.runs.check import MAX_SEED
 from rftstudio.runs.forms import SHOWN_VERSIONS, VersionsForm, set_version_choices
@@ -21,7 +22,7 @@ class ReadinessForm(VersionsForm):
 
     taskset_version = forms.ChoiceField(label="Task set")
     grader_version = forms.ChoiceField(label="Grader")
-    base_model = forms.ModelChoiceField(BaseModel.objects.all(), label="Base model", empty_label=None)
+    base_model = BaseModelField()
     n_items = forms.IntegerField(
         label="Tasks",
         initial=N_ITEMS,

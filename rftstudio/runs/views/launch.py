@@ -1,5 +1,6 @@
 """The launch page: what will be trained, how long it will take, and the button."""
 
+import dataclasses
 from typing import Any
 
 from django.contrib import messages
@@ -142,7 +143,10 @@ def _preset_table(taskset: TaskSet) -> dict[str, Any]:
 
 def _outlook(form: LaunchForm, taskset: TaskSet) -> Outlook:
     model = BaseModel.objects.filter(pk=form["base_model"].value()).first() if form["base_model"].value() else None
-    return outlook_of(taskset=taskset, model=model, preset=str(form["preset"].value()), settings=form.readable_dials())
+    outlook = outlook_of(
+        taskset=taskset, model=model, preset=str(form["preset"].value()), settings=form.readable_dials()
+    )
+    return dataclasses.replace(outlook, model=model)
 
 
 def _asked(form: LaunchForm) -> Asked | None:

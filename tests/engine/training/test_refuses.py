@@ -77,7 +77,9 @@ def test_a_directory_that_is_no_model(make_job: MakeJob, tmp_path: Path) -> None
 
 def test_a_template_that_refuses_the_messages(make_job: MakeJob, tiny_directory: Path, tmp_path: Path) -> None:
     model = copy_of(tiny_directory, tmp_path)
-    (model / "chat_template.jinja").write_text("{{ raise_exception('roles must alternate') }}")
+    (model / "chat_template.jinja").write_text(
+        "{% if messages|length > 1 %}{{ raise_exception('roles must alternate') }}{% endif %}"
+    )
     refused(make_job(model=str(model)), "Item item-0".lower(), "roles must alternate")
 
 
@@ -105,7 +107,7 @@ def write_inputs(directory: Path) -> list[str]:
     arguments = ["new", str(directory / "job")]
     for name in ("train", "validation"):
         arguments += [f"--{name}", str(directory / f"{name}.jsonl")]
-    return [*arguments, "--grader", str(directory / "grader.json"), "--model", "some/model"]
+    return [*arguments, "--grader", str(directory / "grader.json"), "--model", "some/model", "--revision", "c" * 40]
 
 
 def test_new_writes_a_job(tmp_path: Path) -> None:
