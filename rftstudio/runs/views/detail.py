@@ -11,8 +11,12 @@ from django.views.decorators.http import conditional_page, require_safe
 from rftstudio.accounts.access import Action, fetch, may
 from rftstudio.accounts.request import Request
 from rftstudio.engine import presets
+from rftstudio.engine.errors import SpecError
+from rftstudio.engine.job import read_job
+from rftstudio.engine.trackers import TENSORBOARD_FOLDER, TRACKERS, Tracker
 from rftstudio.lib import charts
 from rftstudio.runs import browse, curves, queue
+from rftstudio.runs.export import tensorboard_files
 from rftstudio.runs.jobs import ENDED_STATUSES, Status
 from rftstudio.runs.judged import paid_of_points
 from rftstudio.runs.models import Run, RunEvent
@@ -199,7 +203,17 @@ def _settings(_request: Request, run: Run) -> dict[str, Any]:
         "started": started.data if started else None,
         "checkpoints": run.checkpoints.order_by("step"),
         "preset": presets.PRESETS.get(run.preset),
+        "told": _told(run),
+        "tensorboard": run.directory / TENSORBOARD_FOLDER if tensorboard_files(run) else None,
     }
+
+
+def _told(run: Run) -> list[Tracker]:
+    """The trackers that this training tells its figures."""
+    try:
+        return [TRACKERS[name] for name in read_job(run.directory).report_to]
+    except (SpecError, KeyError):
+        return []
 
 
 def _log(_request: Request, run: Run) -> dict[str, Any]:
