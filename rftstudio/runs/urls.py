@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from rftstudio.runs.views import control, detail, evidence, export, launch, listing, replay
+from rftstudio.runs.views import control, detail, evidence, export, launch, lineup, listing, replay
 
 app_name = "runs"
 urlpatterns = [
     path("w/<slug:slug>/runs/", listing.run_list, name="list"),
+    path("w/<slug:slug>/runs/compare/", lineup.compare, name="compare"),
     path("tasksets/<int:pk>/launch/", launch.launch, name="launch"),
     path("tasksets/<int:pk>/launch/outlook/", launch.outlook, name="outlook"),
     path("runs/<int:pk>/", detail.detail, name="detail"),

@@ -26,9 +26,9 @@ def metrics(request: Request, pk: int) -> HttpResponseBase:
     points = curves.points_of(run)
     form = request.GET.get("format", "csv")
     if form == "csv":
-        return _stream(metrics_csv(points), f"run-{run.pk}-metrics.csv", "text/csv; charset=utf-8")
+        return stream(metrics_csv(points), f"run-{run.pk}-metrics.csv", "text/csv; charset=utf-8")
     if form == "json":
-        return _stream(metrics_json(run, points), f"run-{run.pk}-metrics.json", "application/json; charset=utf-8")
+        return stream(metrics_json(run, points), f"run-{run.pk}-metrics.json", "application/json; charset=utf-8")
     raise Http404("There is no such format: csv or json.")
 
 
@@ -45,7 +45,7 @@ def answers(request: Request, pk: int) -> HttpResponseBase:
         rows = rows.filter(item_key=item.replace("\x00", ""))
     references = dict(run.taskset_version.items.values_list("key", "reference_answer"))
     lines = answer_lines(rows.iterator(chunk_size=CHUNK), references)
-    return _stream(lines, f"run-{run.pk}-answers.jsonl", "application/jsonl; charset=utf-8")
+    return stream(lines, f"run-{run.pk}-answers.jsonl", "application/jsonl; charset=utf-8")
 
 
 @require_safe
@@ -58,7 +58,8 @@ def tensorboard(request: Request, pk: int) -> HttpResponseBase:
     return FileResponse(archive(run, files), as_attachment=True, filename=f"run-{run.pk}-tensorboard.zip")
 
 
-def _stream(lines: Iterable[str], name: str, content_type: str) -> StreamingHttpResponse:
+def stream(lines: Iterable[str], name: str, content_type: str) -> StreamingHttpResponse:
+    """Lines as a file to be saved, sent as they are made."""
     disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingHttpResponse(in_bunches(lines), content_type=content_type, headers=disposition)
 
