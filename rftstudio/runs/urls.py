@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from rftstudio.runs.views import control, detail, evidence, export, launch, lineup, listing, replay
+from rftstudio.runs.views import control, detail, evidence, export, follow, launch, lineup, listing, replay
 
 app_name = "runs"
 urlpatterns = [
@@ -20,6 +20,7 @@ urlpatterns = [
     path("runs/<int:pk>/checkpoints/<int:step>/keep/", control.keep, name="keep"),
     path("runs/<int:pk>/files/<slug:name>/", detail.download, name="download"),
     path("runs/<int:pk>/metrics/", export.metrics, name="metrics"),
+    path("runs/<int:pk>/item/", follow.item, name="item"),
     path("runs/<int:pk>/answers/", export.answers, name="answers"),
     path("runs/<int:pk>/tensorboard/", export.tensorboard, name="tensorboard"),
     path("runs/<int:pk>/calibrate/", evidence.calibrate_step, name="calibrate_step"),

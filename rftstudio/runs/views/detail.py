@@ -22,12 +22,20 @@ from rftstudio.runs.judged import paid_of_points
 from rftstudio.runs.models import Run, RunEvent
 from rftstudio.runs.progress import coarse, seconds_left, within_limit
 from rftstudio.runs.settle import best_checkpoint
+from rftstudio.runs.views.follow import task_list
 
 RUNS = Run.objects.select_related(
     "workspace", "taskset_version__taskset", "grader_version__grader", "base_model", "tuned_model", "created_by"
 )
 LIVE = Run.objects.select_related("workspace")  # what is asked for every two seconds joins as little as it can
-TABS = {"answers": "Answers", "curves": "Curves", "events": "Events", "settings": "Settings", "log": "Log"}
+TABS = {
+    "answers": "Answers",
+    "tasks": "Tasks",
+    "curves": "Curves",
+    "events": "Events",
+    "settings": "Settings",
+    "log": "Log",
+}
 GROUPS = 12  # tasks shown at once
 EVENTS = 50
 LOG_BYTES = 64 * 1024
@@ -227,4 +235,11 @@ def _log(_request: Request, run: Run) -> dict[str, Any]:
     return {"log": text.partition("\n")[2] if size > LOG_BYTES else text, "log_cut": size > LOG_BYTES}
 
 
-TAB_CONTEXTS = {"answers": _answers, "curves": _curves, "events": _events, "settings": _settings, "log": _log}
+TAB_CONTEXTS = {
+    "answers": _answers,
+    "tasks": task_list,
+    "curves": _curves,
+    "events": _events,
+    "settings": _settings,
+    "log": _log,
+}
