@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from rftstudio.lib.charts_answers import Dot, answers_by_step
 from rftstudio.runs import follow
 from rftstudio.runs.follow import Course, Visit
 from tests.runs.made import rollout, run_at
@@ -48,10 +49,10 @@ def test_every_answer_is_a_dot_that_leads_to_it(run, key, as_vera):
     page = as_vera.get(f"/runs/{run.pk}/item/?item={key}&order=all")
     traces = {trace["name"]: trace for trace in page.context["figure"]["data"]}
     assert len(traces["training answer"]["x"]) == 7 * 4
-    assert traces["validation answer"]["x"] == [0] * 4
+    assert traces["validation answer"]["x"] == [0] * 4  # no two of a step have the same reward
     assert traces["no score"]["x"] == [8]
     assert traces["no score"]["y"][0] < 0
-    assert traces["no score"]["text"] == ["&lt;b&gt;odd&lt;/b&gt;"]
+    assert traces["no score"]["text"] == ["step 8: no score<br>&lt;b&gt;odd&lt;/b&gt;"]
     assert traces["mean of the step"]["x"] == list(range(8))
     assert traces["mean of the step"]["y"] == [0.375] * 8
     json.dumps(page.context["figure"], allow_nan=False)
@@ -65,6 +66,13 @@ def test_every_answer_is_a_dot_that_leads_to_it(run, key, as_vera):
     assert "Step by step" not in part
     other = run.rollouts.exclude(item_key=key).first()
     assert as_vera.get(f"/runs/{run.pk}/item/?item={key}&answer={other.seq}").status_code == 404
+
+
+def test_dots_of_one_step_and_reward_lie_side_by_side():
+    dots = [Dot(step, 0.5, "", "", False) for step in (3, 3, 3, 3, 5, 5)]
+    (trace,) = [one for one in answers_by_step(dots, [], total_steps=9)["data"] if one["x"]]
+    assert trace["x"] == [2.4, 2.8, 3.2, 3.6, 4.75, 5.25]
+    assert {one.partition(":")[0] for one in trace["text"]} == {"step 3", "step 5"}
 
 
 def test_the_page_shows_the_task_and_every_step_in_pages(run, key, as_vera, as_bob):
@@ -89,8 +97,10 @@ def test_previous_and_next_follow_the_list(run, key, as_vera):
 
 def test_a_task_that_has_not_been_asked_yet(run, as_vera):
     asked = {one.key for one in follow.courses(run)}
-    other = run.taskset_version.items.exclude(key__in=asked).first()
-    assert "Not asked yet" in as_vera.get(f"/runs/{run.pk}/item/?item={other.key}").text
+    others = run.taskset_version.items.exclude(key__in=asked)
+    waiting, test = (others.filter(split=split).first() for split in ("train", "test"))
+    assert "as soon as it was its turn" in as_vera.get(f"/runs/{run.pk}/item/?item={waiting.key}").text
+    assert "no training asks them" in as_vera.get(f"/runs/{run.pk}/item/?item={test.key}").text
 
 
 def test_a_key_with_odd_letters_survives_the_address(run, as_vera):

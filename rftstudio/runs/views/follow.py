@@ -45,6 +45,7 @@ def item(request: Request, pk: int) -> HttpResponse:
         "order": order,
         "orders": follow.ORDERS,
         "answer": _answer(request, run, key),
+        "split": run.taskset_version.items.filter(key=key).values_list("split", flat=True).first() or "",
     }
     if request.htmx and request.htmx.target == "answer":
         response = render(request, "runs/item.html#answer", context)
