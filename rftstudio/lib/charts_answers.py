@@ -65,7 +65,7 @@ def answers_by_step(dots: Sequence[Dot], means: Sequence[tuple[int, float]], *, 
         y="reward",
         height=300,
         hovermode="closest",
-        xaxis={"range": [-0.5, max(total_steps, 1) + 0.5]},
+        xaxis={"range": [min([0.0, *places.values()]) - 0.8, max([total_steps, *places.values()]) + 0.8]},
         yaxis={"range": [floor - 0.06 * (high - low), high + 0.06 * (high - low)]},
     )
 
