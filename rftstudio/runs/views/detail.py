@@ -188,7 +188,8 @@ def _answers(request: Request, run: Run) -> dict[str, Any]:
 
 
 def _curves(_request: Request, run: Run) -> dict[str, Any]:
-    return {"figures": curves.others(run, curves.points_of(run))}
+    points = curves.points_of(run)
+    return {"figures": curves.others(run, points), "shares": curves.time_shares(points)}
 
 
 def _events(request: Request, run: Run) -> dict[str, Any]:
