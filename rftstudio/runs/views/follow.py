@@ -51,12 +51,12 @@ def item(request: Request, pk: int) -> HttpResponse:
         response = render(request, "runs/item.html#answer", context)
     else:
         page = Paginator(course.visits, STEPS).get_page(request.GET.get("page"))
-        shown = list(run.rollouts.filter(item_key=key).order_by("-seq")[:DOTS])
+        dots = run.rollouts.filter(item_key=key).order_by("-seq").only("run", "seq", "step", "phase", "reward", "text")
         before, after = follow.neighbours(follow.ordered(everything, order), key)
         context |= {
             "page": page,
             "visits": follow.told(run, key, list(page)),
-            "figure": follow.figure(run, course, shown, address),
+            "figure": follow.figure(run, course, list(dots[:DOTS]), address),
             "before": before,
             "after": after,
         }
