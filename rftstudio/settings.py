@@ -10,7 +10,9 @@ import environ
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 
+from rftstudio.engine.errors import SpecError
 from rftstudio.engine.models.memory import read_machine
+from rftstudio.engine.trackers import read_names
 from rftstudio.lib.broker import find_broker
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -266,6 +268,12 @@ CELERY_BEAT_SCHEDULE = {
 # Long jobs: one at a time on a machine whose cores they share; a supervisor silent for so long is replaced.
 MAX_RUNNING_JOBS = _read(env.int, "MAX_RUNNING_JOBS", 1)
 JOB_STALE_SECONDS = _read(env.int, "JOB_STALE_SECONDS", 20)
+# Trackers that every training tells its figures (tensorboard, mlflow, wandb); where they are is in their own variables,
+# MLFLOW_TRACKING_URI, WANDB_API_KEY and the like, which reach the job's process and no file.
+try:
+    REPORT_TO = read_names(os.environ.get("RFT_REPORT_TO", "").split(","))
+except SpecError as error:
+    raise ImproperlyConfigured(f"RFT_REPORT_TO={os.environ['RFT_REPORT_TO']!r} cannot be used: {error}") from error
 JOB_ENDED_TASKS = ["evaluations.compare_finished"]  # woken at once when a job has ended
 
 LOGGING = {

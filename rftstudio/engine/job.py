@@ -53,6 +53,7 @@ class Job:
     lists: a word list's name in the grader to its file in the directory, {label: [other names]} as JSON.
     judges: endpoints as `JudgeEndpoint.to_json` writes them; their keys are in the variables that `key_env` names.
     secrets: what an `endpoint` grader calls a secret, to the variable that holds it.
+    report_to: trackers that are told the figures (`trackers.py`); their keys and addresses are in the environment.
     """
 
     kind: Kind
@@ -68,6 +69,7 @@ class Job:
     lists: dict[str, str] = field(default_factory=dict)
     judges: tuple[dict[str, Any], ...] = ()
     secrets: dict[str, str] = field(default_factory=dict)
+    report_to: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -85,6 +87,7 @@ class Job:
             "lists": self.lists,
             "judges": list(self.judges),
             "secrets": self.secrets,
+            "report_to": list(self.report_to),
         }
 
     @classmethod
@@ -106,6 +109,7 @@ class Job:
                 lists=row.get("lists", {}),
                 judges=tuple(row.get("judges", ())),
                 secrets=dict(row.get("secrets", {})),
+                report_to=tuple(row.get("report_to", ())),
             )
         except (KeyError, TypeError) as error:
             raise SpecError(f"job.json is not complete: {error}.", path="job.json", fix="Write it anew.") from error

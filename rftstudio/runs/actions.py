@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings as settings_of_studio
 from django.db import transaction
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -65,6 +66,7 @@ def launch_run(
         lists=list_files(toolbox.lists),
         judges=toolbox.endpoints(),
         secrets=toolbox.secrets(),
+        report_to=tuple(settings_of_studio.REPORT_TO),
     )
     with transaction.atomic():
         run = Run.objects.create(

@@ -80,24 +80,26 @@ def groups(run: Run, step: int, phase: str, numbers: list[int]) -> list[Group]:
     found: dict[int, list[Rollout]] = {}
     for rollout in run.rollouts.filter(step=step, phase=phase, group__in=numbers).order_by("group", "index"):
         found.setdefault(rollout.group, []).append(rollout)
-    asked = _asked(run, {rollouts[0].item_key for rollouts in found.values()})
+    found_tasks = asked(run, {rollouts[0].item_key for rollouts in found.values()})
     return [
         Group(
             number=number,
             item_key=rollouts[0].item_key,
-            prompt=asked.get(rollouts[0].item_key, ("", ""))[0],
-            reference=asked.get(rollouts[0].item_key, ("", ""))[1],
-            rollouts=sorted(rollouts, key=_best_first),
+            prompt=found_tasks.get(rollouts[0].item_key, ("", ""))[0],
+            reference=found_tasks.get(rollouts[0].item_key, ("", ""))[1],
+            rollouts=sorted(rollouts, key=best_first),
         )
         for number, rollouts in found.items()
     ]
 
 
-def _best_first(rollout: Rollout) -> tuple[bool, float, int]:
+def best_first(rollout: Rollout) -> tuple[bool, float, int]:
+    """A key to sort answers by."""
     return (rollout.reward is None, -(rollout.reward or 0.0), rollout.index)
 
 
-def _asked(run: Run, keys: set[str]) -> dict[str, tuple[str, str]]:
+def asked(run: Run, keys: set[str]) -> dict[str, tuple[str, str]]:
+    """By key, the last message of what the model was asked, and the reference."""
     version = run.taskset_version
     answer_type: str = version.definition["answer_type"]
     rows: Any = VersionItem.objects.filter(version=version, key__in=keys)

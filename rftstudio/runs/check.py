@@ -3,6 +3,7 @@
 Reads rows and files, changes nothing. Each error names the form field it belongs to.
 """
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from django.conf import settings as django_settings
 
-from rftstudio.engine import presets
+from rftstudio.engine import presets, trackers
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading import Spec, check_variables, grade, parse_spec
 from rftstudio.engine.grading.sandbox.status import refusal
@@ -71,6 +72,7 @@ def check_launch(
     _check_agreement(grader_version)
     _check_model(base_model)
     _check_lengths(base_model, [*items["train"], *items["validation"], *test], full["max_completion_length"])
+    trackers.require(django_settings.REPORT_TO, os.environ)
     _check_disk()
     return Checked(full, items, test)
 

@@ -71,6 +71,18 @@ def others(run: Run, points: list[dict[str, Any]]) -> Figures:
     return {name: figure for name, figure in found.items() if figure["data"]}
 
 
+def time_shares(points: list[dict[str, Any]]) -> list[tuple[str, float]]:
+    """(what, share of all seconds worked) of each part of the steps, the largest first; [] before there are seconds."""
+    spent = {
+        label: sum((point.get("timing") or {}).get(part) or 0.0 for point in points)
+        for part, label, _, _ in charts.TIME_PARTS
+    }
+    whole = sum(spent.values())
+    if not whole:
+        return []
+    return sorted(((label, 100 * seconds / whole) for label, seconds in spent.items()), key=lambda pair: -pair[1])
+
+
 def findings(run: Run, points: list[dict[str, Any]]) -> list[Finding]:
     """What the run doctor says of what was reported so far."""
     return doctor.findings(points, total_steps=total_steps(run))

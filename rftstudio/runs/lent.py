@@ -1,9 +1,12 @@
 """What a job needs of its workspace at the moment it starts, and what must stand in no file: keys and secrets."""
 
+import os
+
 from rftstudio.accounts.access import workspace_of
 from rftstudio.engine.errors import SpecError, SystemFault
 from rftstudio.engine.grading.judges.endpoint import read_endpoints
 from rftstudio.engine.job import read_job
+from rftstudio.engine.trackers import variables
 from rftstudio.graders.judges import embedded
 from rftstudio.graders.judges.grading import secrets_for
 from rftstudio.graders.secrets.grading import secrets_of_job
@@ -30,7 +33,7 @@ def lend(job: EngineJob) -> dict[str, str]:
             raise SpecError("The weak judge has moved since this was launched.", fix="Launch it again.")
     workspace = workspace_of(job)
     secrets = secrets_of_job(workspace, written.grader, written.secrets)
-    return {**secrets_for(workspace, endpoints), **secrets}
+    return {**variables(written.report_to, os.environ), **secrets_for(workspace, endpoints), **secrets}
 
 
 def _weak_address() -> str:

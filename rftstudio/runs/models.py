@@ -122,7 +122,11 @@ class Rollout(models.Model):
     class Meta:
         ordering: ClassVar = ["seq"]
         constraints: ClassVar = [models.UniqueConstraint(fields=["run", "seq"], name="rollout_once")]
-        indexes: ClassVar = [models.Index(fields=["run", "step", "phase", "group"], name="rollouts_by_step")]
+        indexes: ClassVar = [
+            models.Index(fields=["run", "step", "phase", "group"], name="rollouts_by_step"),
+            # All that is asked about a task through a training, without reading a text.
+            models.Index(fields=["run", "item_key", "step", "phase", "reward"], name="rollouts_by_item"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.run_id}:{self.seq}"

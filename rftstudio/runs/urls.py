@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from rftstudio.runs.views import control, detail, evidence, launch, listing, replay
+from rftstudio.runs.views import control, detail, evidence, export, follow, launch, lineup, listing, replay
 
 app_name = "runs"
 urlpatterns = [
     path("w/<slug:slug>/runs/", listing.run_list, name="list"),
+    path("w/<slug:slug>/runs/compare/", lineup.compare, name="compare"),
     path("tasksets/<int:pk>/launch/", launch.launch, name="launch"),
     path("tasksets/<int:pk>/launch/outlook/", launch.outlook, name="outlook"),
     path("runs/<int:pk>/", detail.detail, name="detail"),
@@ -18,6 +19,10 @@ urlpatterns = [
     path("runs/<int:pk>/resume/", control.resume, name="resume"),
     path("runs/<int:pk>/checkpoints/<int:step>/keep/", control.keep, name="keep"),
     path("runs/<int:pk>/files/<slug:name>/", detail.download, name="download"),
+    path("runs/<int:pk>/metrics/", export.metrics, name="metrics"),
+    path("runs/<int:pk>/item/", follow.item, name="item"),
+    path("runs/<int:pk>/answers/", export.answers, name="answers"),
+    path("runs/<int:pk>/tensorboard/", export.tensorboard, name="tensorboard"),
     path("runs/<int:pk>/calibrate/", evidence.calibrate_step, name="calibrate_step"),
     path("rollouts/<int:pk>/wrong/", evidence.wrong, name="wrong"),
     path("rollouts/<int:pk>/calibrate/", evidence.calibrate, name="calibrate"),

@@ -1,7 +1,7 @@
 // Draws every <div data-chart="#id-of-a-json-script"> or <div data-chart="/an/address">: one drawer for all charts.
 // Colours in a figure are names of our CSS tokens ("--chart-1", or "--chart-1/0.2" with an opacity).
 // In:  "chart:extend" on the element, detail {extend: {trace: {x, y}}, replace: {trace: {x, y}}}, or {figure}.
-// Out: "chart:point" (bubbles), detail {x}, when a point is clicked.
+// Out: "chart:point" (bubbles), detail {x, link}, when a point is clicked; link: the point's own `customdata`.
 (() => {
   const drawn = new WeakMap();
 
@@ -73,7 +73,9 @@
   };
   const asCsv = (source) => {
     const { head, rows } = table(source);
-    const cell = (value) => { const text = shown(value); return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text; };
+    // Names are typed by people: a spreadsheet must not run one as a formula.
+    const tame = (value) => (typeof value === "string" && /^[=+\-@\t\r\n]/.test(value) ? `'${value}` : value);
+    const cell = (value) => { const text = shown(tame(value)); return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text; };
     return [head, ...rows].map((row) => row.map(cell).join(",")).join("\r\n");
   };
   const save = (href, name) => {
@@ -134,7 +136,7 @@
     await Plotly.newPlot(plot, data, layout, { displayModeBar: false, responsive: false });
     plot.on("plotly_click", (event) => {
       const point = event.points && event.points[0];
-      if (point) holder.dispatchEvent(new CustomEvent("chart:point", { bubbles: true, detail: { x: point.x } }));
+      if (point) holder.dispatchEvent(new CustomEvent("chart:point", { bubbles: true, detail: { x: point.x, link: point.customdata } }));
     });
     drawn.set(holder, state);
     new ResizeObserver(() => { if (!plot.hidden && plot.clientWidth) Plotly.Plots.resize(plot); }).observe(holder);

@@ -23,8 +23,8 @@ from tests.browser.studio import Studio
 PER_VIEW = 2  # pages looked at of each kind of address; with a query, one for each name it may begin with
 MANY = {"graders:builder": 12, "home:manual_page": 40}  # where every page is one of its own
 NOT_PAGES = {
-    "evaluations:answers", "graders:export_file", "graders:list_download", "registry:download", "runs:download",
-    "tasksets:export",
+    "evaluations:answers", "graders:export_file", "graders:list_download", "registry:download", "runs:answers",
+    "runs:download", "runs:metrics", "runs:tensorboard", "tasksets:export",
 }  # fmt: skip
 DIALOGS = {"graders:builder"}
 PAGES = {
@@ -36,9 +36,9 @@ PAGES = {
     "graders:secret_create", "graders:secrets", "graders:version", "graders:versions", "home:manual",
     "home:manual_page", "home:status", "home:workspace", "registry:base",
     "registry:from_directory", "registry:from_hub", "registry:models", "registry:tuned", "runs:detail",
-    "runs:launch", "runs:list", "tasksets:detail", "tasksets:edit", "tasksets:import", "tasksets:import_page",
-    "tasksets:item", "tasksets:item_new", "tasksets:list", "tasksets:new", "tasksets:publish", "tasksets:version",
-    "tasksets:versions",
+    "runs:item", "runs:launch", "runs:list", "tasksets:detail", "tasksets:edit", "tasksets:import",
+    "tasksets:import_page", "tasksets:item", "tasksets:item_new", "tasksets:list", "tasksets:new", "tasksets:publish",
+    "tasksets:version", "tasksets:versions",
 }  # fmt: skip
 GRAVE = ("serious", "critical")
 # Unfolds what is folded, so that it is looked at too.

@@ -1,8 +1,10 @@
 """The manual renders, is clean, and its links lead somewhere."""
 
 import re
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from rftstudio.engine.methods import METHODS
 from rftstudio.engine.openai_hyperparameters import NAMES
@@ -49,3 +51,14 @@ def test_methods_page_has_every_method_with_its_paper_and_what_it_sets(client, d
         assert f"{settings['epsilon_high']:.4f}".rstrip("0").removesuffix(".") in table[method.label]
         assert ("| nothing |" in table[method.label]) == (settings["scale_rewards"] == "none")
     assert all(f"`{name}`" in text for name in NAMES)
+
+
+def test_every_figure_that_leaves_the_studio_is_explained():
+    text = (manual.DOCS / "compare-trainings.md").read_text()
+    journal = (Path(settings.BASE_DIR) / "rftstudio/engine/training/journal.py").read_text()
+    figures = (Path(settings.BASE_DIR) / "rftstudio/engine/training/figures.py").read_text()
+    names = set(re.findall(r'^ {8,12}"([a-z_]+)":', journal[journal.index("def validate") :] + figures, re.MULTILINE))
+    rows = {"phase", "group", "index", "item_id", "text", "tokens", "truncated", "grade", "reward"}  # of answers
+    for name in names - rows:
+        assert re.search(rf"`{name}[`.]|timing\.{name}`", text), f"the manual does not explain {name}"
+    assert {"valid_reward_mean", "grad_norm", "distinct_share", "valid_n_no_score"} <= names

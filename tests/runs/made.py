@@ -49,9 +49,11 @@ def rollout(
     }  # fmt: skip
 
 
-def run_at(step: int, *, workspace: Any, by: Any = None, total: int = 20, status: str = Status.RUNNING) -> Run:
+def run_at(
+    step: int, *, workspace: Any, by: Any = None, total: int = 20, status: str = Status.RUNNING, taskset: Any = None
+) -> Run:
     """A run that has reported every step up to `step`, four answers to each of two tasks."""
-    run = make_run(workspace=workspace, by=by, settings={"steps": total, "eval_interval": 5})
+    run = make_run(workspace=workspace, by=by, taskset=taskset, settings={"steps": total, "eval_interval": 5})
     Run.objects.filter(pk=run.pk).update(status=status, started_at=timezone.now(), heartbeat_at=timezone.now())
     run.refresh_from_db()
     rows = [event(1, "started", {"total_steps": total, "host": "here", "versions": {"torch": "2"}, "model": {}})]

@@ -8,6 +8,7 @@ import pytest
 
 from rftstudio.graders.secrets.actions import add_secret
 from rftstudio.registry.actions import register_local
+from rftstudio.runs.export import tensorboard_files
 from rftstudio.runs.jobs import Status
 from rftstudio.runs.tasks import start_job
 from tests.engine.judge_server import JudgeServer, Said
@@ -76,3 +77,23 @@ def test_a_training_asks_an_endpoint_with_its_secret_and_writes_it_nowhere(made_
         assert run.rollouts.filter(phase="train", reward__isnull=False).count() == 16
     files = [path for path in run.directory.rglob("*") if path.is_file()]
     assert [path.name for path in files if token.encode() in path.read_bytes()] == []
+
+
+def test_a_training_tells_trackers_from_its_own_process(made_of, until, monkeypatch, settings, tmp_path):
+    import mlflow
+
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "mlflow").as_uri())
+    settings.REPORT_TO = ("tensorboard", "mlflow")
+    run = make_run(**{**made_of, "settings": {**made_of["settings"], "steps": 2}})
+    assert start_job("runs", "run", run.pk)
+    until(lambda: ended(run), seconds=120)
+    assert (run.status, run.error) == (Status.SUCCEEDED, "")
+    assert not run.events.filter(type="tracker").exists()
+    assert tensorboard_files(run)
+    (found,) = mlflow.MlflowClient().search_runs(["0"])
+    assert found.info.run_name == f"{run.taskset_version} · {run.pk}"
+    assert found.info.status == "FINISHED"
+    reported = run.events.get(type="metrics", step=2).data
+    assert found.data.metrics["train_reward_mean"] == pytest.approx(reported["train_reward_mean"])
+    assert found.data.metrics["eval_reward_mean"] == pytest.approx(reported["valid_reward_mean"])

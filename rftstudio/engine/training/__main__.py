@@ -4,6 +4,7 @@ python -m rftstudio.engine.training JOB_DIR
 python -m rftstudio.engine.training new JOB_DIR --train F --validation F --grader F --model M
                                     [--preset quick] [--seed 0] [--json-answers] [--set name=value ...]
                                     [--hyperparameter name=value ...] [--judges F.json] [--secret NAME ...]
+                                    [--report-to tensorboard ...]
 python -m rftstudio.engine.training time --model M --out F.json
 """
 
@@ -21,6 +22,7 @@ from rftstudio.engine.models.address import read_address
 from rftstudio.engine.openai_hyperparameters import settings_of
 from rftstudio.engine.presets import DEFAULT_PRESET, PRESETS, resolve
 from rftstudio.engine.process import settle_process
+from rftstudio.engine.trackers import TRACKERS
 
 
 def main(arguments: list[str]) -> int:
@@ -73,6 +75,9 @@ def _new(arguments: list[str]) -> None:
     parser.add_argument(
         "--secret", action="append", default=[], metavar="NAME", help="a variable whose value an endpoint grader sends"
     )
+    parser.add_argument(
+        "--report-to", action="append", default=[], choices=list(TRACKERS), help="a tracker that is told the figures"
+    )
     given = parser.parse_args(arguments)
     changes = _pairs(given.set, "--set")
     theirs = {name: _number(value) for name, value in _pairs(given.hyperparameter, "--hyperparameter").items()}
@@ -101,6 +106,7 @@ def _new(arguments: list[str]) -> None:
         json_answers=given.json_answers,
         judges=tuple(endpoint.to_json() for endpoint in endpoints),
         secrets={name: name for name in given.secret},
+        report_to=tuple(dict.fromkeys(given.report_to)),
     )
     write_job(given.directory, job, items)
     print(f"Written. Run it with: python -m rftstudio.engine.training {given.directory}")

@@ -5,7 +5,7 @@ from typing import Any
 
 from datasets import Dataset
 from peft import LoraConfig
-from transformers import PrinterCallback
+from transformers import PrinterCallback, TrainerCallback
 from trl import GRPOConfig
 
 from rftstudio.engine.inference.folded import fold
@@ -18,10 +18,13 @@ from rftstudio.engine.training.journal import Journal
 from rftstudio.engine.training.reporter import Reporter
 
 
-def configure(settings: TrainingSettings, *, output_dir: str, seed: int, on_cpu: bool) -> GRPOConfig:
-    """Our settings in TRL's words. A step is one batch; TRL counts its updates."""
+def configure(
+    settings: TrainingSettings, *, output_dir: str, seed: int, on_cpu: bool, run_name: str | None = None
+) -> GRPOConfig:
+    """Our settings in TRL's words. A step is one batch; TRL counts its updates. run_name: what trackers call it."""
     return GRPOConfig(
         output_dir=output_dir,
+        run_name=run_name,
         max_steps=settings.steps * settings.updates_per_batch,
         per_device_train_batch_size=settings.batch_size,
         gradient_accumulation_steps=1,
@@ -47,7 +50,7 @@ def configure(settings: TrainingSettings, *, output_dir: str, seed: int, on_cpu:
         activation_checkpointing=False,  # by its older name it is on by default in TRL
         seed=seed,
         logging_steps=1,
-        report_to=[],
+        report_to=[],  # `Tracking` calls the same callbacks, with our figures and guarded
         save_strategy="no",
         disable_tqdm=True,
         dataloader_pin_memory=False,
@@ -77,16 +80,19 @@ def build_trainer(
     reporter: Reporter,
     saved: Saved | None,
     seed: int,
+    tracking: TrainerCallback | None = None,
+    run_name: str | None = None,
 ) -> StudioTrainer:
     """A trainer ready to go, from the start or from `saved`."""
+    on_cpu = model.device.type == "cpu"
     trainer = StudioTrainer(
         model=model,
         processing_class=tokenizer,
-        args=configure(settings, output_dir=str(reporter.directory), seed=seed, on_cpu=model.device.type == "cpu"),
+        args=configure(settings, output_dir=str(reporter.directory), seed=seed, on_cpu=on_cpu, run_name=run_name),
         # The prompts' tokens are known; TRL sees the items' ids in place of their text.
         train_dataset=Dataset.from_dict({"prompt": [p.item.id for p in prompts], "row": list(range(len(prompts)))}),
         peft_config=lora(settings),
-        callbacks=[reporter],
+        callbacks=[reporter, tracking] if tracking else [reporter],
         settings=settings,
         prompts=prompts,
         sampler=sampler,

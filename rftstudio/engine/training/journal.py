@@ -116,6 +116,7 @@ class Journal:
         self.evaluate = evaluate
         self.progress = progress
         self.evaluation_s = 0.0
+        self.latest: dict[str, Any] = {}  # the metrics emitted last
 
     def write_batch(self, step: int, batch: Batch) -> None:
         """A step's rollouts. Raises `GraderFault` when the grader fails too often."""
@@ -208,6 +209,7 @@ class Journal:
 
     def emit(self, metrics: dict[str, Any]) -> None:
         """Write the metrics of a step."""
+        self.latest = metrics
         step = metrics["step"]
         words = [f"Step {step} of {self.settings.steps}"]
         for name, title in (("train_reward_mean", "reward"), ("valid_reward_mean", "validation reward")):

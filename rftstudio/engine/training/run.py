@@ -5,6 +5,7 @@ It may be killed at any moment and run again; whatever is in the logs already is
 
 import dataclasses
 import importlib.metadata
+import os
 import platform
 import socket
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import torch
 from transformers import set_seed
 
+from rftstudio.engine import trackers
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.events import Log, read
 from rftstudio.engine.grading import parse_spec
@@ -78,6 +80,7 @@ class TrainingRun:
     def _prepare(self) -> None:
         """Everything that can be refused without the weights."""
         job, settings = self.job, self.settings
+        trackers.require(job.report_to, os.environ)
         train, validation = self._items("train"), self._items("validation")[: settings.eval_items]
         job = self.job = dataclasses.replace(job, model=loading.find_model(job.model))
         self.tokenizer = loading.load_tokenizer(job.model)
@@ -155,6 +158,7 @@ class TrainingRun:
         from rftstudio.engine.training import checkpoints
         from rftstudio.engine.training.build import build_trainer
         from rftstudio.engine.training.reporter import Reporter
+        from rftstudio.engine.training.tracking import Tracking
 
         endings = Endings(self.settings, self.stop, lambda: self.journal.progress)
         watch = Watch(self.settings, self.events)
@@ -166,6 +170,7 @@ class TrainingRun:
             self.journal.progress = Progress.from_json(saved.state)
             say(self.events, f"Going on after step {saved.step}.", step=saved.step)
         watch.begin(saved.step if saved else 0)
+        told = self.job.report_to
         trainer = build_trainer(
             self.model,
             self.tokenizer,
@@ -176,6 +181,8 @@ class TrainingRun:
             reporter=reporter,
             saved=saved,
             seed=self.job.seed,
+            tracking=Tracking(told, self.directory, self.journal, self.events) if told else None,
+            run_name=" · ".join(filter(None, (self.job.labels.get("taskset"), self.directory.name))),
         )
         if saved is not None and saved.path.name != checkpoints.RECOVERY:
             reporter.announce(saved)

@@ -1,5 +1,6 @@
 """Template tags that every page has: field rendering, scores, pills, query strings."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import template
@@ -49,6 +50,26 @@ def score(value: float | None) -> SafeString:
         "</svg></span>",
         f"{float(value):.2f}",
         share,
+    )
+
+
+@register.filter
+def sparkline(values: Sequence[float] | None, label: str = "") -> SafeString | str:
+    """Values as a small line, drawn on 0..1 where they lie inside; "" for fewer than two. label: what they are."""
+    if not values or len(values) < 2:
+        return ""
+    low, high = min(0.0, *values), max(1.0, *values)
+    places = [
+        (round(2 + 76 * number / (len(values) - 1), 1), round(18 - 16 * (value - low) / (high - low), 1))
+        for number, value in enumerate(values)
+    ]
+    words = f"{label}: {', '.join(f'{value:.2f}' for value in values)}" if label else ""
+    return format_html(
+        '<svg class="sparkline" viewBox="0 0 80 20" role="img" aria-label="{}"><polyline points="{}"/>'
+        '<circle cx="{}" cy="{}" r="2"/></svg>',
+        words,
+        " ".join(f"{x},{y}" for x, y in places),
+        *places[-1],
     )
 
 

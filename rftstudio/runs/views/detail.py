@@ -11,19 +11,31 @@ from django.views.decorators.http import conditional_page, require_safe
 from rftstudio.accounts.access import Action, fetch, may
 from rftstudio.accounts.request import Request
 from rftstudio.engine import presets
+from rftstudio.engine.errors import SpecError
+from rftstudio.engine.job import read_job
+from rftstudio.engine.trackers import TENSORBOARD_FOLDER, TRACKERS, Tracker
 from rftstudio.lib import charts
 from rftstudio.runs import browse, curves, queue
+from rftstudio.runs.export import tensorboard_files
 from rftstudio.runs.jobs import ENDED_STATUSES, Status
 from rftstudio.runs.judged import paid_of_points
 from rftstudio.runs.models import Run, RunEvent
 from rftstudio.runs.progress import coarse, seconds_left, within_limit
 from rftstudio.runs.settle import best_checkpoint
+from rftstudio.runs.views.follow import task_list
 
 RUNS = Run.objects.select_related(
     "workspace", "taskset_version__taskset", "grader_version__grader", "base_model", "tuned_model", "created_by"
 )
 LIVE = Run.objects.select_related("workspace")  # what is asked for every two seconds joins as little as it can
-TABS = {"answers": "Answers", "curves": "Curves", "events": "Events", "settings": "Settings", "log": "Log"}
+TABS = {
+    "answers": "Answers",
+    "tasks": "Tasks",
+    "curves": "Curves",
+    "events": "Events",
+    "settings": "Settings",
+    "log": "Log",
+}
 GROUPS = 12  # tasks shown at once
 EVENTS = 50
 LOG_BYTES = 64 * 1024
@@ -176,7 +188,8 @@ def _answers(request: Request, run: Run) -> dict[str, Any]:
 
 
 def _curves(_request: Request, run: Run) -> dict[str, Any]:
-    return {"figures": curves.others(run, curves.points_of(run))}
+    points = curves.points_of(run)
+    return {"figures": curves.others(run, points), "shares": curves.time_shares(points)}
 
 
 def _events(request: Request, run: Run) -> dict[str, Any]:
@@ -199,7 +212,17 @@ def _settings(_request: Request, run: Run) -> dict[str, Any]:
         "started": started.data if started else None,
         "checkpoints": run.checkpoints.order_by("step"),
         "preset": presets.PRESETS.get(run.preset),
+        "told": _told(run),
+        "tensorboard": run.directory / TENSORBOARD_FOLDER if tensorboard_files(run) else None,
     }
+
+
+def _told(run: Run) -> list[Tracker]:
+    """The trackers that this training tells its figures."""
+    try:
+        return [TRACKERS[name] for name in read_job(run.directory).report_to]
+    except (SpecError, KeyError):
+        return []
 
 
 def _log(_request: Request, run: Run) -> dict[str, Any]:
@@ -213,4 +236,11 @@ def _log(_request: Request, run: Run) -> dict[str, Any]:
     return {"log": text.partition("\n")[2] if size > LOG_BYTES else text, "log_cut": size > LOG_BYTES}
 
 
-TAB_CONTEXTS = {"answers": _answers, "curves": _curves, "events": _events, "settings": _settings, "log": _log}
+TAB_CONTEXTS = {
+    "answers": _answers,
+    "tasks": task_list,
+    "curves": _curves,
+    "events": _events,
+    "settings": _settings,
+    "log": _log,
+}

@@ -1,0 +1,132 @@
+"""Tells trackers (`engine/trackers.py`) the figures of every step, through transformers' own callbacks.
+
+A tracker that fails is left alone for the rest of the process and said once as an event: it never fails a training.
+Each step is told once however often the training is killed or paused: `tracking.json` remembers how far they are.
+Figures and settings are sent, never a task or an answer.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from transformers import TrainerCallback, TrainerControl, TrainerState
+from transformers.integrations import get_reporting_integration_callbacks
+
+from rftstudio.engine.events import Log, read
+from rftstudio.engine.trackers import STATE_FILE, TENSORBOARD_FOLDER, TRACKERS, told
+from rftstudio.engine.training.journal import Journal
+
+# A server that does not answer must not hold a training up; whoever sets these knows better.
+PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "WANDB_INIT_TIMEOUT": "30",
+    "WANDB_CONSOLE": "off",
+    "WANDB_SILENT": "true",
+    "WANDB_RESUME": "allow",
+}
+
+
+class Tracking(TrainerCallback):
+    """See the module. Comes after `Reporter` in the list, which emits the figures that are told here."""
+
+    def __init__(self, names: Sequence[str], directory: Path, journal: Journal, events: Log) -> None:
+        self.directory = directory
+        self.journal = journal
+        self.events = events
+        self._state = self._read()
+        self._inner: dict[str, TrainerCallback] = {}
+        self._prepare(names)
+        for name in names:
+            try:
+                (kind,) = get_reporting_integration_callbacks([name])
+                self._inner[name] = kind()
+            except Exception as error:
+                self._give_up(name, error)
+
+    def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **more: Any) -> None:
+        self._tell("on_train_begin", args, state, control, **more)
+        self._remember_run()
+        done = state.global_step // self.journal.settings.updates_per_batch
+        for row in read(self.events.path):
+            if row["type"] == "metrics" and row["data"]["step"] <= done:
+                self._figures(row["data"], args, state, control, **more)
+
+    def on_log(self, args: Any, state: TrainerState, control: TrainerControl, **more: Any) -> None:
+        more.pop("logs", None)
+        self._figures(self.journal.latest, args, state, control, **more)
+
+    def on_train_end(self, args: Any, state: TrainerState, control: TrainerControl, **more: Any) -> None:
+        self._tell("on_train_end", args, state, control, **more)
+
+    def _figures(
+        self, metrics: dict[str, Any], args: Any, state: TrainerState, control: TrainerControl, **more: Any
+    ) -> None:
+        """Tell a step that has not been told yet, under its own number (transformers counts updates)."""
+        if not self._inner or not metrics or metrics["step"] <= self._state["step"]:
+            return
+        counted, state.global_step = state.global_step, metrics["step"]
+        try:
+            self._tell("on_log", args, state, control, logs=told(metrics), **more)
+        finally:
+            state.global_step = counted
+        self._state["step"] = metrics["step"]
+        self._write()
+
+    def _tell(self, what: str, *arguments: Any, **more: Any) -> None:
+        for name, callback in list(self._inner.items()):
+            try:
+                getattr(callback, what)(*arguments, **more)
+            except Exception as error:
+                self._give_up(name, error)
+
+    def _give_up(self, name: str, error: Exception) -> None:
+        self._inner.pop(name, None)
+        why = " ".join(str(error).split())[:400]
+        message = (
+            f"{TRACKERS[name].label} could not be told the figures ({type(error).__name__}: {why}). "
+            "The training goes on without it; nothing else is lost."
+        )
+        row = {"type": "tracker", "level": "warn", "message": message, "data": {"name": name}}
+        if self.events.append(row, key=f"tracker:{name}"):
+            print(message, flush=True)
+
+    # One run at the tracker's for one of ours, however often it is started
+
+    def _prepare(self, names: Sequence[str]) -> None:
+        os.environ["TENSORBOARD_LOGGING_DIR"] = str(self.directory / TENSORBOARD_FOLDER)
+        os.environ.setdefault("WANDB_DIR", str(self.directory))
+        for name, value in PATIENCE.items():
+            os.environ.setdefault(name, value)
+        if "wandb" in names:
+            self._state.setdefault("wandb", uuid4().hex[:12])
+            os.environ["WANDB_RUN_ID"] = self._state["wandb"]
+            self._write()
+        if self._state.get("mlflow"):
+            os.environ["MLFLOW_RUN_ID"] = self._state["mlflow"]
+        else:
+            os.environ.pop("MLFLOW_RUN_ID", None)
+
+    def _remember_run(self) -> None:
+        if "mlflow" in self._inner:
+            import mlflow
+
+            run = mlflow.active_run()
+            if run is not None:
+                self._state["mlflow"] = run.info.run_id
+                self._write()
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            row = json.loads((self.directory / STATE_FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            row = {}
+        return {"step": -1, **row}
+
+    def _write(self) -> None:
+        temporary = self.directory / f"{STATE_FILE}.part"
+        temporary.write_text(json.dumps(self._state), encoding="utf-8")
+        os.replace(temporary, self.directory / STATE_FILE)

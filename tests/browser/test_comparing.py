@@ -1,0 +1,82 @@
+"""Trainings next to each other, and a task followed through one, as a hand uses them; ticking works without scripts."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser import walk
+from tests.browser.studio import Studio
+
+POINTS = "() => [...document.querySelectorAll('#chart-part .js-plotly-plot')].flatMap((one) => one.data).length"
+
+
+@pytest.fixture(scope="module")
+def trained(studio: Studio) -> list[int]:
+    """Filled by the first test: numbers of two trainings that have ended."""
+    return []
+
+
+@pytest.fixture
+def runs(trained: list[int], studio: Studio, page: Page) -> list[int]:
+    if not trained:
+        [(taskset,)] = studio.rows("SELECT id FROM tasksets_taskset WHERE sample_slug = 'clinic-inbox'")
+        for rate in ("0.01", "0.001"):
+            page.goto(f"/tasksets/{taskset}/launch/")
+            trained.append(walk.launch(page, **{"Learning rate": rate}))
+            walk.pill(page, "Finished", 120)
+    return trained
+
+
+def tick(page: Page, runs: list[int]) -> None:
+    for run in runs:
+        page.get_by_role("checkbox", name=re.compile(rf"^Compare .*, training {run}$")).check()
+    page.get_by_role("button", name="Compare the ticked ones").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"{len(runs)} trainings compared")
+
+
+def test_ticked_compared_by_time_and_by_another_figure(runs: list[int], page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("navigation", name="Workspace").get_by_role("link", name="Trainings").click()
+    tick(page, runs)
+    differs = page.get_by_role("region", name="What they differ in").locator("tbody tr")
+    expect(differs.first.get_by_role("rowheader")).to_have_text("Learning rate")
+    expect(page.locator("#chart-part .js-plotly-plot")).to_be_visible()
+    assert page.evaluate(POINTS) == 4  # training and validation of each
+    page.get_by_role("radio", name="by time").check()
+    expect(page.locator("#chart-title")).to_have_text("Reward by time")
+    page.get_by_label("Show", exact=True).select_option(label="Entropy")
+    expect(page.locator("#chart-title")).to_have_text("Entropy by time")
+    expect(page).to_have_url(re.compile(r"metric=entropy&by=time$"))
+    expect(page.locator("#chart-part .js-plotly-plot")).to_be_visible()
+    assert page.evaluate(POINTS) == 2
+    page.go_back()
+    expect(page.locator("#chart-title")).to_have_text("Reward by time")
+
+
+def test_without_scripts(runs: list[int], open_page) -> None:
+    page = open_page(javascript=False, width=400)
+    page.goto("/")
+    page.get_by_role("navigation", name="Workspace").get_by_role("link", name="Trainings").click()
+    tick(page, runs)
+    page.get_by_role("radio", name="by time").check()
+    page.locator("#chart-part").get_by_role("button", name="Show").click()
+    expect(page.locator("#chart-title")).to_have_text("Reward by time")
+
+
+def test_a_dot_opens_its_answer(runs: list[int], page: Page) -> None:
+    page.goto(f"/runs/{runs[0]}/?tab=tasks&order=all")
+    page.locator("#tasks tbody a").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("One task through the training")
+    dots = page.locator(".scatterlayer .trace .points path")
+    expect(dots.first).to_be_visible()
+    box = dots.first.bounding_box()
+    assert box
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(page.locator("#answer .grade-tree")).to_be_visible()
+    expect(page.locator("#answer")).to_be_focused()
+    expect(page).to_have_url(re.compile(r"&answer=\d+$"))
+    page.reload()
+    expect(page.locator("#answer .grade-tree")).to_be_visible()
+    page.get_by_role("link", name="Next task").click()
+    expect(page.locator("#answer .grade-tree")).to_have_count(0)
