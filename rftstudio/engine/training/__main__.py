@@ -4,6 +4,7 @@ python -m rftstudio.engine.training JOB_DIR
 python -m rftstudio.engine.training new JOB_DIR --train F --validation F --grader F --model M
                                     [--preset quick] [--seed 0] [--json-answers] [--set name=value ...]
                                     [--hyperparameter name=value ...] [--judges F.json] [--secret NAME ...]
+                                    [--adapter DIR]
 python -m rftstudio.engine.training time --model M --out F.json
 """
 
@@ -12,11 +13,13 @@ import json
 import sys
 from pathlib import Path
 
+from rftstudio.engine.adapter import check_base, check_shape, hash_file, read_adapter
 from rftstudio.engine.errors import EngineError, SpecError
 from rftstudio.engine.grading import parse_spec
+from rftstudio.engine.grading.fits import check_fits
 from rftstudio.engine.grading.judges.endpoint import read_judges
 from rftstudio.engine.grading.judges.judges import Judges
-from rftstudio.engine.job import Job, Model, read_items, write_job
+from rftstudio.engine.job import Job, Model, Start, read_items, write_job
 from rftstudio.engine.openai_hyperparameters import settings_of
 from rftstudio.engine.presets import DEFAULT_PRESET, PRESETS, resolve
 from rftstudio.engine.process import settle_process
@@ -72,6 +75,9 @@ def _new(arguments: list[str]) -> None:
     parser.add_argument(
         "--secret", action="append", default=[], metavar="NAME", help="a variable whose value an endpoint grader sends"
     )
+    parser.add_argument(
+        "--adapter", type=Path, metavar="DIR", help="a checkpoint to start from; rank and alpha are taken from it"
+    )
     given = parser.parse_args(arguments)
     changes = _pairs(given.set, "--set")
     theirs = {name: _number(value) for name, value in _pairs(given.hyperparameter, "--hyperparameter").items()}
@@ -88,21 +94,32 @@ def _new(arguments: list[str]) -> None:
     for split, rows in items.items():
         if not rows:
             raise SpecError(f"The {split} split is empty.", path=split, fix="Put at least one item into it.")
+    check_fits(spec, [item for rows in items.values() for item in rows])
     usual = settings_of(theirs, n_train=len(items["train"]), preset=given.preset)
     model = Path(given.model)
+    start = None
+    if given.adapter is not None:
+        facts = read_adapter(given.adapter)
+        check_base(facts, location=given.model, name=model.name)
+        usual = {**usual, "lora_rank": facts.rank, "lora_alpha": facts.alpha}
+        start = Start(hash_file(given.adapter), str(given.adapter))
+    settings = resolve(given.preset, {**usual, **changes})
+    if start is not None:
+        check_shape(facts, settings)
     job = Job(
         kind="training",
         model=Model(str(model.resolve()) if model.exists() else given.model, model.name, given.revision),
         grader=grader,
-        settings=resolve(given.preset, {**usual, **changes}),
+        settings=settings,
         data={"train": "train.jsonl", "validation": "validation.jsonl"},
         seed=given.seed,
         preset=given.preset,
         json_answers=given.json_answers,
         judges=tuple(endpoint.to_json() for endpoint in endpoints),
         secrets={name: name for name in given.secret},
+        start=start,
     )
-    write_job(given.directory, job, items)
+    write_job(given.directory, job, items, adapter=given.adapter)
     print(f"Written. Run it with: python -m rftstudio.engine.training {given.directory}")
 
 
