@@ -39,7 +39,7 @@ def test_the_head_of_the_page(run, as_bob):
 def test_a_viewer_has_no_buttons(run, as_vera):
     text = as_vera.get(f"/runs/{run.pk}/").text
     assert "Stop this training?" not in text
-    assert "Launch again" not in text
+    assert "?from=" not in text
 
 
 def test_an_ended_run_asks_for_nothing_more(run, as_bob):
