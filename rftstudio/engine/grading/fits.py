@@ -1,6 +1,7 @@
 """Whether a grader can mark these items at all, found before a model is loaded: its columns, and reference answers.
 
-It asks no judge and runs no Python: what those say of an answer, they say when it is marked.
+It asks no judge and runs no Python: what those say of an answer, they say when it is marked. Nor does it try a grader
+that looks for a part of a JSON answer, since the reference need not be a whole one.
 """
 
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ def check_fits(spec: Spec, items: Sequence[Item]) -> None:
     if errors := check_variables(spec, {name for item in items for name in item.fields}):
         first = errors[0]
         raise SpecError(first.message, path=f"grader.{first.path}".rstrip("."), fix=first.fix)
-    if spec.calls_in_all() or any(python_graders(spec)):
+    if spec.calls_in_all() or any(python_graders(spec)) or _takes_the_answer_apart(spec):
         return
     known = [item for item in items if isinstance(item.fields.get("reference_answer"), str | int | float)]
     marks = [grade(spec, item, Sample.from_text(_text(item))) for item in known[:: -(-len(known) // LOOKED_AT) or 1]]
@@ -45,6 +46,11 @@ def why(marked: Grade) -> str:
         if child.score is None:
             return why(child)
     return str(marked.reason or "it gives no score.")
+
+
+def _takes_the_answer_apart(spec: Spec) -> bool:
+    """Whether it reads more of an answer than its text: the reference may then be only a part of a right one."""
+    return any(variable.root == "sample" and variable.name != "output_text" for _, variable in spec.variables())
 
 
 def _text(item: Item) -> str:
