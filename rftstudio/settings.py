@@ -9,6 +9,7 @@ import environ
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 
+from rftstudio.lib import machine
 from rftstudio.lib.broker import find_broker
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -241,8 +242,12 @@ CELERY_BEAT_SCHEDULE = {
     "compare finished runs": {"task": "evaluations.compare_finished", "schedule": 10.0, "options": {"expires": 10}},
 }
 
-# Long jobs: one at a time on a machine whose cores they share; a supervisor silent for so long is replaced.
-MAX_RUNNING_JOBS = _read(env.int, "MAX_RUNNING_JOBS", 1)
+# Long jobs at once: as many as cores and memory allow (`lib/machine.py`: one up to seven cores or 12 GB), which counts
+# on models of the embedded one's size. Each then gets its share of the cores. With a larger model, or one GPU for
+# all, set it to 1. A supervisor silent for so long is replaced.
+MAX_RUNNING_JOBS = _read(env.int, "MAX_RUNNING_JOBS", machine.places(machine.cores(), machine.memory()))
+if MAX_RUNNING_JOBS < 1:
+    raise ImproperlyConfigured(f"MAX_RUNNING_JOBS={MAX_RUNNING_JOBS} would let nothing run. Use 1 or more.")
 JOB_STALE_SECONDS = _read(env.int, "JOB_STALE_SECONDS", 20)
 JOB_ENDED_TASKS = ["evaluations.compare_finished"]  # woken at once when a job has ended
 

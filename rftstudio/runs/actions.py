@@ -73,6 +73,7 @@ def launch_run(
         start=start_of(start) if start else None,
     )
     with transaction.atomic():
+        queue.require_room(taskset.workspace)
         run = Run.objects.create(
             workspace=taskset.workspace,
             taskset_version=taskset_version,

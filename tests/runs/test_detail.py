@@ -143,7 +143,7 @@ def test_a_waiting_run(workspace, as_bob):
     Run.objects.update(status=Status.QUEUED, started_at=None)
     Run.objects.filter(pk=first.pk).update(progress={})
     second.events.all().delete()
-    assert "Number 2 in line" in as_bob.get(f"/runs/{second.pk}/").text
+    assert "Second in line; it starts by itself when" in as_bob.get(f"/runs/{second.pk}/").text
 
 
 def test_a_hostile_answer_stays_text(run, as_bob):

@@ -8,6 +8,7 @@ from django.db import connection
 from rftstudio.runs import actions, queue
 from rftstudio.runs.jobs import Status
 from rftstudio.runs.models import Run
+from rftstudio.runs.standing import standing
 from rftstudio.runs.tasks import start_job
 from tests.runs.conftest import started
 from tests.runs.counting_job import reward
@@ -61,8 +62,8 @@ def test_started_once_however_often_it_is_asked_for(launch, until):
 
 def test_one_at_a_time_in_order(launch, until):
     first, second = launch(steps=20), launch(steps=1)
-    assert queue.position(first) == 1
-    assert queue.position(second) == 2
+    assert standing(first).place == 1
+    assert standing(second).place == 2
     start_job("runs", "run", second.pk)
     first.refresh_from_db()
     second.refresh_from_db()

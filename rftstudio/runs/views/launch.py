@@ -22,6 +22,7 @@ from rftstudio.runs.expect import Outlook, outlook_of
 from rftstudio.runs.forms import LaunchForm
 from rftstudio.runs.judged import Asked, asked_by
 from rftstudio.runs.models import Run
+from rftstudio.runs.standing import standing_of_next
 from rftstudio.tasksets.models import TaskSet
 
 
@@ -67,7 +68,7 @@ def launch(request: Request, pk: int) -> HttpResponse:
         "items": taskset.items.live().count(),
         "outlook": _outlook(form, taskset),
         "asked": _asked(form),
-        "running": queue.running(),
+        "line": standing_of_next(taskset.workspace, rank=Run.queue_rank),
         "running_here": [job for job in queue.running() if job.workspace_id == taskset.workspace_id],
         "last": Run.objects.filter(taskset_version__taskset=taskset).order_by("-pk").first(),
         "again": again,

@@ -13,6 +13,7 @@ from rftstudio.accounts.models import Workspace
 from rftstudio.accounts.request import Request
 from rftstudio.runs.jobs import Status
 from rftstudio.runs.models import Run, RunEvent
+from rftstudio.runs.standing import standings
 from rftstudio.tasksets.models import TaskSet
 
 PAGE = 25
@@ -35,10 +36,12 @@ def run_list(request: Request, slug: str) -> HttpResponse:
     if (taskset := request.GET.get("taskset", "")).isdecimal():
         runs = runs.filter(taskset_version__taskset=int(taskset))
     page = Paginator(runs, PAGE).get_page(request.GET.get("page"))
+    places = standings() if any(run.status == Status.QUEUED for run in page) else {}
     context = {
         "workspace": workspace,
         "page": page,
         "any_runs": bool(page.paginator.count) or Run.objects.filter(workspace=workspace).exists(),
+        "places": {pk: one for (label, pk), one in places.items() if label == Run._meta.label_lower},
         "live": any(run.is_open for run in page),
         "statuses": [choice for choice in Status.choices if choice[0] != Status.VALIDATING_FILES],
         "tasksets": TaskSet.objects.filter(workspace=workspace, versions__runs__isnull=False).distinct(),
