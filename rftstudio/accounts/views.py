@@ -145,6 +145,7 @@ def workspace(request: Request, slug: str) -> HttpResponse:
         "form": form,
         "may_manage": may(request, found, Action.MANAGE),
         "places": settings.MAX_RUNNING_JOBS,
+        "place": "workspace",
     }
     return render(request, "accounts/workspace.html", context, status=422 if form.errors else 200)
 

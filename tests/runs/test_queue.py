@@ -71,29 +71,30 @@ def test_what_the_pages_say(workspace, elsewhere, as_bob, as_charlie):
     first, second, third = of(workspace, 3)
     Run.objects.update(expected_seconds=600)
     queue.start_waiting()
-    Run.objects.filter(pk=first.pk).update(
-        started_at=timezone.now() - timedelta(seconds=100), progress={"done": 10, "total": 40}
-    )
+    Run.objects.filter(pk=first.pk).update(started_at=timezone.now() - timedelta(seconds=285))
     other = of(elsewhere)
-    assert [round(standing(one).wait / 10) if standing(one).wait else None for one in (other, second)] == [30, None]
+    assert standing(other).wait == pytest.approx(315, abs=30)
+    assert standing(second).wait is None, "nobody can tell how long the one before it takes"
     Run.objects.filter(pk=other.pk).update(expected_seconds=60)
-    for run in (second, third, other):
-        run.refresh_from_db()
-    assert [(standing(one).place, round(standing(one).wait / 10)) for one in (other, second, third)] == [
-        (1, 30), (2, 36), (3, 96),
-    ]  # fmt: skip
+    found = [standing(one) for one in (other, second, third)]
+    assert [one.place for one in found] == [1, 2, 3]
+    assert [one.wait for one in found] == pytest.approx([315, 375, 975], abs=30)
     assert "Third in line; about 16 min until it starts." in as_bob.get(f"/runs/{third.pk}/").text
     assert "Next in line; about 5 min 00 s until it starts." in as_charlie.get(f"/runs/{other.pk}/").text
     assert "Third in line; about 16 min until it starts" in as_bob.get(f"/w/{workspace.slug}/runs/").text
     page = as_bob.get(f"/tasksets/{third.taskset.pk}/launch/").text
-    assert "yours would be: Fourth in line; about 26 min until it starts." in page
+    assert "yours would be fourth in line; about 26 min until it starts." in page
     assert str(other) not in page or str(other) == str(third), "another workspace's jobs are nobody's business"
     Run.objects.filter(pk=third.pk).update(expected_seconds=None)
     assert (
-        "yours would be: Fourth in line; it starts by itself when what is ahead of it has ended."
+        "yours would be fourth in line; it starts by itself when what is ahead of it has ended."
         in as_bob.get(f"/tasksets/{third.taskset.pk}/launch/").text
     )
+    first.refresh_from_db()
     assert standing(first) is None
+    Run.objects.filter(pk=first.pk).update(progress={"done": 10, "total": 40})
+    first.refresh_from_db()
+    assert queue.seconds_left(first) == pytest.approx(3 * first.seconds_spent, rel=0.05), "by its pace, once it has one"
 
 
 def test_a_free_machine_has_no_line(workspace, settings):
