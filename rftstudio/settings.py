@@ -242,10 +242,10 @@ CELERY_BEAT_SCHEDULE = {
     "compare finished runs": {"task": "evaluations.compare_finished", "schedule": 10.0, "options": {"expires": 10}},
 }
 
-# Long jobs at once: as many as cores and memory allow (`lib/machine.py`: one up to seven cores or 12 GB), which counts
-# on models of the embedded one's size. Each then gets its share of the cores. With a larger model, or one GPU for
-# all, set it to 1. A supervisor silent for so long is replaced.
-MAX_RUNNING_JOBS = _read(env.int, "MAX_RUNNING_JOBS", machine.places(machine.cores(), machine.memory()))
+# Long jobs at once: as many as cores and memory allow (`lib/machine.py`: one up to seven cores or below 12 GB, and one
+# where there is a GPU), which counts on models of the embedded one's size; with larger ones set it to 1. Each gets
+# its share of the cores. A supervisor silent for so long is replaced.
+MAX_RUNNING_JOBS = _read(env.int, "MAX_RUNNING_JOBS", machine.places_here())
 if MAX_RUNNING_JOBS < 1:
     raise ImproperlyConfigured(f"MAX_RUNNING_JOBS={MAX_RUNNING_JOBS} would let nothing run. Use 1 or more.")
 JOB_STALE_SECONDS = _read(env.int, "JOB_STALE_SECONDS", 20)

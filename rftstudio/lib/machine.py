@@ -3,7 +3,7 @@
 A training of the model that ships with the studio takes every core it is given and 3.8 GB at its peak (measured: quick
 look of the clinic sample, SmolLM2-135M, two cores). Its products fill two cores, so two trainings on fewer than four
 cores each get in each other's way. What counts is what the process may use: affinity and cgroup limits, as in a
-container.
+container. A GPU is taken whole by one job, since how much of its memory a model needs is not known beforehand.
 """
 
 import os
@@ -13,11 +13,23 @@ CORES_EACH = 4
 BYTES_EACH = 6 << 30  # a training, its grader's sandboxes, a judge beside it; larger models want their own setting
 MOST = 8  # beyond that somebody should have thought about it
 CGROUP = Path("/sys/fs/cgroup")
+DEVICES = Path("/dev")
 
 
 def places(cores: int, memory: int) -> int:
     """Jobs at once for so many cores and bytes: one at least, two from eight cores and 12 GB on."""
     return max(1, min(cores // CORES_EACH, memory // BYTES_EACH, MOST))
+
+
+def places_here() -> int:
+    """Jobs at once on this machine."""
+    return 1 if has_gpu() else places(cores(), memory())
+
+
+def has_gpu() -> bool:
+    """Whether a GPU can be seen: NVIDIA's or AMD's, unless it is hidden from us."""
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    return not hidden and (any(DEVICES.glob("nvidia[0-9]*")) or (DEVICES / "kfd").exists())
 
 
 def threads_each(at_once: int) -> int | None:

@@ -27,6 +27,25 @@ def test_a_container_counts_by_its_limits(tmp_path, monkeypatch):
     assert (machine.cores(), machine.memory()) == whole
 
 
+def test_a_gpu_is_for_one_job(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "DEVICES", tmp_path)
+    monkeypatch.setattr(machine, "CGROUP", tmp_path)
+    monkeypatch.setattr(machine, "cores", lambda: 16)
+    monkeypatch.setattr(machine, "memory", lambda: 128 * GB)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert machine.places_here() == 4
+    (tmp_path / "nvidiactl").touch()
+    assert machine.places_here() == 4, "a driver is no GPU"
+    (tmp_path / "nvidia0").touch()
+    assert machine.places_here() == 1
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert machine.places_here() == 4
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    (tmp_path / "nvidia0").unlink()
+    (tmp_path / "kfd").touch()
+    assert machine.places_here() == 1
+
+
 def test_jobs_at_once_share_the_cores(monkeypatch):
     monkeypatch.setattr(machine, "cores", lambda: 16)
     assert machine.threads_each(1) is None, "a single one may have them all"
@@ -47,4 +66,4 @@ def test_no_place_at_all_stops_the_start(tmp_path):
 
     assert "MAX_RUNNING_JOBS=0 would let nothing run. Use 1 or more." in start("0").stderr
     assert start("3").stdout == "3\n"
-    assert start("").stdout == f"{machine.places(machine.cores(), machine.memory())}\n"
+    assert start("").stdout == f"{machine.places_here()}\n"
