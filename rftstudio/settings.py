@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.models.memory import read_machine
 from rftstudio.engine.trackers import read_names
+from rftstudio.lib import machine
 from rftstudio.lib.broker import find_broker
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -265,8 +266,12 @@ CELERY_BEAT_SCHEDULE = {
     "compare finished runs": {"task": "evaluations.compare_finished", "schedule": 10.0, "options": {"expires": 10}},
 }
 
-# Long jobs: one at a time on a machine whose cores they share; a supervisor silent for so long is replaced.
-MAX_RUNNING_JOBS = _read(env.int, "MAX_RUNNING_JOBS", 1)
+# Long jobs at once: as many as cores and memory allow (`lib/machine.py`: one up to seven cores or below 12 GB, and one
+# where there is a GPU), which counts on models of the embedded one's size; with larger ones set it to 1. Each gets
+# its share of the cores. A supervisor silent for so long is replaced.
+MAX_RUNNING_JOBS = _read(env.int, "MAX_RUNNING_JOBS", machine.places_here())
+if MAX_RUNNING_JOBS < 1:
+    raise ImproperlyConfigured(f"MAX_RUNNING_JOBS={MAX_RUNNING_JOBS} would let nothing run. Use 1 or more.")
 JOB_STALE_SECONDS = _read(env.int, "JOB_STALE_SECONDS", 20)
 # Trackers that every training tells its figures (tensorboard, mlflow, wandb); where they are is in their own variables,
 # MLFLOW_TRACKING_URI, WANDB_API_KEY and the like, which reach the job's process and no file.

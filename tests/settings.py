@@ -8,6 +8,7 @@ os.environ.pop("DATABASE_URL", None)
 if url := os.environ.get("RFT_TEST_DATABASE_URL"):
     os.environ["DATABASE_URL"] = url
 os.environ["BROKER_URL"] = "memory://"
+os.environ["MAX_RUNNING_JOBS"] = "1"
 
 from rftstudio.settings import *  # noqa: F403
 from rftstudio.settings import DATA_DIR, DATABASES, STORAGES

@@ -46,6 +46,13 @@ def use_sign_in_link(*, token: str) -> User | None:
     return link.user if taken else None
 
 
+def change_workspace(*, workspace: Workspace, name: str, max_running: int, max_waiting: int) -> Workspace:
+    """Its name and its share of the machine. What runs or waits already is left alone."""
+    workspace.name, workspace.max_running, workspace.max_waiting = name, max_running, max_waiting
+    workspace.save(update_fields=["name", "max_running", "max_waiting"])
+    return workspace
+
+
 def invite(*, workspace: Workspace, by: User, role: str, email: str = "") -> Invitation:
     return Invitation.objects.create(workspace=workspace, invited_by=by, role=role, email=email)
 

@@ -1,9 +1,11 @@
 """Forms for signing in, joining and inviting. They check; they never save."""
 
+from typing import ClassVar
+
 from django import forms
 from django.contrib.auth import password_validation
 
-from rftstudio.accounts.models import Invitation, Role, User
+from rftstudio.accounts.models import Invitation, Role, User, Workspace
 
 
 class SignInForm(forms.Form):
@@ -77,6 +79,19 @@ class InviteForm(forms.ModelForm):
     class Meta:
         model = Invitation
         fields = ("email", "role")
+
+
+class WorkspaceForm(forms.ModelForm):
+    class Meta:
+        model = Workspace
+        fields = ("name", "max_running", "max_waiting")
+        labels: ClassVar = {"max_running": "Jobs at once", "max_waiting": "Jobs in line"}
+        help_texts: ClassVar = {
+            "max_running": "So many of this workspace’s trainings, comparisons and readiness checks run at the same "
+            "time, where the machine allows it. From 1 to 100.",
+            "max_waiting": "Launching is refused while so many wait. What follows a training by itself is never "
+            "refused. From 1 to 1000.",
+        }
 
 
 class RoleForm(forms.Form):

@@ -12,6 +12,7 @@ urlpatterns = [
     path("invitations/<str:token>/", views.invitation, name="invitation"),
     path("account/", views.profile, name="profile"),
     path("w/<slug:slug>/people/", views.people, name="people"),
+    path("w/<slug:slug>/settings/", views.workspace, name="workspace"),
     path("members/<int:pk>/role/", views.member_role, name="member_role"),
     path("members/<int:pk>/remove/", views.member_remove, name="member_remove"),
     path("open-invitations/<int:pk>/withdraw/", views.invitation_withdraw, name="invitation_withdraw"),

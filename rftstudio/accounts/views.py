@@ -1,8 +1,10 @@
 """Signing in and out, one-time links, invitations, members and one's own account."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import authenticate, login, logout, update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required
+from django.forms import model_to_dict
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -10,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from rftstudio.accounts import actions
 from rftstudio.accounts.access import Action, fetch, may
-from rftstudio.accounts.forms import InviteForm, JoinForm, ProfileForm, RoleForm, SignInForm
+from rftstudio.accounts.forms import InviteForm, JoinForm, ProfileForm, RoleForm, SignInForm, WorkspaceForm
 from rftstudio.accounts.models import Invitation, Membership, Role, User, Workspace
 from rftstudio.accounts.request import Request
 from rftstudio.engine.errors import SpecError
@@ -125,6 +127,27 @@ def people(request: Request, slug: str) -> HttpResponse:
             "base_url": request.build_absolute_uri("/")[:-1],
         },
     )
+
+
+@require_http_methods(["GET", "POST"])
+def workspace(request: Request, slug: str) -> HttpResponse:
+    """The name of a workspace and its share of the machine."""
+    action = Action.MANAGE if request.method == "POST" else Action.VIEW
+    found = fetch(request, Workspace.objects.all(), action, slug=slug)
+    form = WorkspaceForm(request.POST or None, instance=Workspace(pk=found.pk), initial=model_to_dict(found))
+    if form.is_valid():
+        values = {name: form.cleaned_data[name] for name in form.fields}
+        actions.change_workspace(workspace=found, **values)
+        messages.success(request, "Saved.")
+        return redirect("accounts:workspace", slug)
+    context = {
+        "workspace": found,
+        "form": form,
+        "may_manage": may(request, found, Action.MANAGE),
+        "places": settings.MAX_RUNNING_JOBS,
+        "place": "workspace",
+    }
+    return render(request, "accounts/workspace.html", context, status=422 if form.errors else 200)
 
 
 @require_POST

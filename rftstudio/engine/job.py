@@ -2,6 +2,7 @@
 
     job.json  train.jsonl  validation.jsonl          written before it starts (items.jsonl for an evaluation)
     lists/genes@3.json                               word lists that the grader names
+    start/                                           the adapter that a training starts from, where it has one
     events.jsonl  rollouts.jsonl | answers.jsonl     append-only logs, `seq` from 1
     checkpoints/step-N/  result.json  log.txt        the engine's own
     stop  pause                                      created by whoever wants it to stop at the next step, or to pause
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from rftstudio.engine.adapter import copy_adapter
 from rftstudio.engine.errors import SpecError, SystemFault
 from rftstudio.engine.types import Item
 
@@ -44,6 +46,22 @@ class Adapter:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """The adapter that a training starts from, copied into the job's directory.
+
+    adapter_hash: sha256 of its weights. name: where it comes from, for people. lineage: the same for machines.
+    """
+
+    adapter_hash: str
+    name: str = ""
+    path: str = "start"
+    lineage: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"path": self.path, "adapter_hash": self.adapter_hash, "name": self.name, "lineage": self.lineage}
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """The content of `job.json`.
 
@@ -54,6 +72,7 @@ class Job:
     judges: endpoints as `JudgeEndpoint.to_json` writes them; their keys are in the variables that `key_env` names.
     secrets: what an `endpoint` grader calls a secret, to the variable that holds it.
     report_to: trackers that are told the figures (`trackers.py`); their keys and addresses are in the environment.
+    start: the adapter that a training goes on from; None for a fresh one.
     """
 
     kind: Kind
@@ -70,6 +89,7 @@ class Job:
     judges: tuple[dict[str, Any], ...] = ()
     secrets: dict[str, str] = field(default_factory=dict)
     report_to: tuple[str, ...] = ()
+    start: Start | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -88,6 +108,7 @@ class Job:
             "judges": list(self.judges),
             "secrets": self.secrets,
             "report_to": list(self.report_to),
+            **({"start": self.start.to_json()} if self.start else {}),
         }
 
     @classmethod
@@ -110,6 +131,7 @@ class Job:
                 judges=tuple(row.get("judges", ())),
                 secrets=dict(row.get("secrets", {})),
                 report_to=tuple(row.get("report_to", ())),
+                start=Start(**row["start"]) if row.get("start") else None,
             )
         except (KeyError, TypeError) as error:
             raise SpecError(f"job.json is not complete: {error}.", path="job.json", fix="Write it anew.") from error
@@ -123,13 +145,21 @@ def list_files(lists: WordLists) -> dict[str, str]:
     return {name: f"lists/{name}.json" for name in lists}
 
 
-def write_job(directory: Path, job: Job, items: dict[str, list[Item]], lists: WordLists | None = None) -> None:
+def write_job(
+    directory: Path,
+    job: Job,
+    items: dict[str, list[Item]],
+    lists: WordLists | None = None,
+    *,
+    adapter: Path | None = None,
+) -> None:
     """Create the directory with its inputs. `items`: split to its items; `job.data` names their files.
 
-    lists: the word lists of `job.lists`, each as other names by label.
+    lists: the word lists of `job.lists`, each as other names by label. adapter: where `job.start` is copied from.
 
     `job.json` is written last, under a temporary name first: a directory that has it is whole.
-    Raises `SystemFault` when the directory holds another job already or cannot be written.
+    Raises `SystemFault` when the directory holds another job already or cannot be written, `SpecError` (path "start")
+    when the adapter is gone or is another one.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -143,6 +173,8 @@ def write_job(directory: Path, job: Job, items: dict[str, list[Item]], lists: Wo
             path = _inside(directory, place)
             path.parent.mkdir(exist_ok=True)
             path.write_text(json.dumps((lists or {})[name], ensure_ascii=False), encoding="utf-8")
+        if job.start is not None and adapter is not None:
+            copy_adapter(adapter, _inside(directory, job.start.path), adapter_hash=job.start.adapter_hash)
         temporary = directory / "job.json.part"
         temporary.write_text(json.dumps(job.to_json(), ensure_ascii=False, indent=1), encoding="utf-8")
         os.replace(temporary, directory / "job.json")

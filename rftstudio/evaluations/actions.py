@@ -63,6 +63,8 @@ def create_comparison(
     directory: Path | None = None
     try:
         with transaction.atomic():
+            if not automatic:
+                queue.require_room(run.workspace)
             comparison = Comparison.objects.create(
                 workspace=run.workspace,
                 run=run,

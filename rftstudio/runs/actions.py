@@ -20,10 +20,11 @@ from rftstudio.registry.actions import register_embedded
 from rftstudio.registry.models import BaseModel
 from rftstudio.runs import queue
 from rftstudio.runs.check import check_launch
+from rftstudio.runs.continuing import adapter_directory, start_of
 from rftstudio.runs.drafts import prove_draft, publish_drafts
 from rftstudio.runs.expect import expected_seconds
 from rftstudio.runs.jobs import EngineJob, Status
-from rftstudio.runs.models import Run
+from rftstudio.runs.models import Checkpoint, Run
 from rftstudio.tasksets.models import AnswerType, TaskSet, TaskSetVersion
 
 
@@ -37,8 +38,11 @@ def launch_run(
     by: User | None,
     seed: int = 0,
     name: str = "",
+    start: Checkpoint | None = None,
 ) -> Run:
     """A queued training with its job directory, on its way. settings: what differs from the preset.
+
+    start: the checkpoint of another training to go on from; its adapter is copied.
 
     Raises `SpecError` whose path is a launch form's field, before anything is written, and `SystemFault`
     when the directory cannot be.
@@ -50,6 +54,7 @@ def launch_run(
         preset=preset,
         settings=settings,
         seed=seed,
+        start=start,
     )
     taskset = taskset_version.taskset
     toolbox = Toolbox.of(taskset.workspace, grader_version.spec)
@@ -67,8 +72,10 @@ def launch_run(
         judges=toolbox.endpoints(),
         secrets=toolbox.secrets(),
         report_to=tuple(settings_of_studio.REPORT_TO),
+        start=start_of(start) if start else None,
     )
     with transaction.atomic():
+        queue.require_room(taskset.workspace)
         run = Run.objects.create(
             workspace=taskset.workspace,
             taskset_version=taskset_version,
@@ -80,9 +87,13 @@ def launch_run(
             seed=seed,
             expected_seconds=expected_seconds(base_model, checked.settings, checked.items, taskset=taskset),
             created_by=by,
+            parent=start.run if start else None,
+            parent_step=start.step if start else None,
+            origin=job.start.lineage if job.start else {},
         )
         _set_aside(run.directory)
-        write_job(run.directory, job, checked.items, toolbox.lists)
+        adapter = adapter_directory(start) if start else None
+        write_job(run.directory, job, checked.items, toolbox.lists, adapter=adapter)
         queue.submit(run)
     return run
 

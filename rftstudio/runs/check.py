@@ -14,6 +14,7 @@ from django.conf import settings as django_settings
 from rftstudio.engine import presets, trackers
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading import Spec, check_variables, grade, parse_spec
+from rftstudio.engine.grading.fits import why
 from rftstudio.engine.grading.sandbox.status import refusal
 from rftstudio.engine.types import Item
 from rftstudio.graders.agreement import require_agreement
@@ -24,7 +25,9 @@ from rftstudio.graders.toolbox import Toolbox, missing_tools
 from rftstudio.registry.model_files import read_model
 from rftstudio.registry.models import BaseModel
 from rftstudio.registry.tokens import too_long
+from rftstudio.runs.continuing import check_start
 from rftstudio.runs.judged import check_budget
+from rftstudio.runs.models import Checkpoint
 from rftstudio.tasksets.models import Split, TaskSetVersion
 from rftstudio.tasksets.rows import version_items
 
@@ -51,8 +54,9 @@ def check_launch(
     preset: str,
     settings: dict[str, Any],
     seed: int = 0,
+    start: Checkpoint | None = None,
 ) -> Checked:
-    """Raises `SpecError` whose path is the name of a launch form's field."""
+    """Raises `SpecError` whose path is the name of a launch form's field. start: the checkpoint to go on from."""
     full = presets.resolve(preset, settings, answer_limit=taskset_version.answer_limit)
     if not 0 <= seed <= MAX_SEED:
         raise SpecError(f"{seed} is out of range.", path="seed", fix=f"Use a whole number from 0 to {MAX_SEED}.")
@@ -71,6 +75,8 @@ def check_launch(
     check_budget(_toolbox(grader_version), full)
     _check_agreement(grader_version)
     _check_model(base_model)
+    if start is not None:
+        check_start(start, base_model=base_model, settings=full)
     _check_lengths(base_model, [*items["train"], *items["validation"], *test], full["max_completion_length"])
     trackers.require(django_settings.REPORT_TO, os.environ)
     _check_disk()
@@ -127,7 +133,7 @@ def _check_grader(version: GraderVersion, taskset_version: TaskSetVersion, items
             marked = grade(spec, item, reference_sample(item, answer_type))
         if marked.score is None:
             raise SpecError(
-                f"The grader cannot mark the reference answer of {item.id}: {_why(marked)}",
+                f"The grader cannot mark the reference answer of {item.id}: {why(marked)}",
                 path="grader_version",
                 fix="Correct the item or the grader, then publish again.",
             )
@@ -150,16 +156,6 @@ def _check_agreement(version: GraderVersion) -> None:
     except NotProven as error:
         error.path = "grader_version"
         raise
-
-
-def _why(marked: Any) -> str:
-    """The first reason in a tree of grades."""
-    if marked.error is not None:
-        return str(marked.error.message)
-    for child in marked.children:
-        if child.score is None:
-            return _why(child)
-    return str(marked.reason or "it gives no score.")
 
 
 def _check_model(model: BaseModel) -> None:

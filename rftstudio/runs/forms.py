@@ -1,7 +1,7 @@
 """The launch form: versions, model, preset, and a field for every dial. It reads and checks; it saves nothing."""
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.urls import reverse
@@ -15,7 +15,10 @@ from rftstudio.graders.models import Grader, GraderVersion
 from rftstudio.graders.proof import NotProven
 from rftstudio.registry.fields import BaseModelField
 from rftstudio.registry.models import BaseModel
+from rftstudio.runs.again import Again
 from rftstudio.runs.check import MAX_SEED
+from rftstudio.runs.continuing import INSTEAD, described, kept_checkpoints
+from rftstudio.runs.models import Checkpoint
 from rftstudio.tasksets.models import TaskSet, TaskSetVersion
 
 DRAFT = "draft"  # publish the draft and take the version it becomes
@@ -47,6 +50,25 @@ class DialField(forms.Field):
             raise forms.ValidationError(f"{error.message} {error.fix}") from error
 
 
+class StartField(forms.ModelChoiceField):
+    """The checkpoint of another training to go on from; none for a fresh start."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Checkpoint.objects.none(),
+            required=False,
+            label="Starts from",
+            empty_label="The base model, afresh",
+            help_text="Of a checkpoint only the adapter is taken over, as a copy: steps, learning rate and optimizer "
+            "begin anew, and the first point of the curve is the checkpoint’s. A KL penalty is still measured from the "
+            "base model. LoRA rank, LoRA alpha and the base model stay as they were.",
+            error_messages={"invalid_choice": f"This checkpoint is not kept any more. {INSTEAD}"},
+        )
+
+    def label_from_instance(self, obj: Any) -> str:
+        return described(obj)
+
+
 class VersionsForm(forms.Form):
     """A form that asks which version of a task set and of its grader: `taskset_version`, `grader_version`."""
 
@@ -75,6 +97,7 @@ class LaunchForm(VersionsForm):
     taskset_version = forms.ChoiceField(label="Task set")
     grader_version = forms.ChoiceField(label="Grader")
     base_model = BaseModelField()
+    start = StartField()
     preset = forms.ChoiceField(
         label="How long and how thoroughly",
         choices=[(preset.name, preset.label) for preset in presets.PRESETS.values()],
@@ -91,7 +114,15 @@ class LaunchForm(VersionsForm):
         "server or a time limit takes part.",
     )
 
-    def __init__(self, *args: Any, taskset: TaskSet, grader: Grader | None, changed: dict[str, int], **kwargs: Any):
+    def __init__(
+        self,
+        *args: Any,
+        taskset: TaskSet,
+        grader: Grader | None,
+        changed: dict[str, int],
+        again: Again | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.taskset = taskset
         self.grader = grader
@@ -102,6 +133,25 @@ class LaunchForm(VersionsForm):
         self.fields["base_model"].initial = BaseModel.objects.values_list("pk", flat=True).first()
         for dial in presets.DIALS:
             self.fields[dial.name] = DialField(dial)
+        if again is not None:
+            self._offer_again(again)
+
+    def _offer_again(self, again: Again) -> None:
+        """What the other training was made of, though older than what is listed; and what is not as it was."""
+        for name, version in (
+            ("taskset_version", again.run.taskset_version),
+            ("grader_version", again.run.grader_version),
+        ):
+            offered = self.fields[name]
+            assert isinstance(offered, forms.ChoiceField)
+            wanted, listed = str(version.pk), cast("list[Choice]", offered.choices)
+            if again.initial.get(name) == wanted and wanted not in dict(listed):
+                offered.choices = [*listed, _choice(version)]
+        start = self.fields["start"]
+        assert isinstance(start, forms.ModelChoiceField)
+        start.queryset = kept_checkpoints(again.run)
+        for name, note in again.notes.items():
+            self.fields[name].help_text = format_html('<strong class="changed-note">{}</strong>', note)
 
     def _set_choices(self, name: str, versions: list[Any], changes: int) -> None:
         set_version_choices(self.fields[name], versions, changes)
@@ -172,11 +222,13 @@ def set_version_choices(field: forms.Field, versions: list[Any], changes: int) -
         number = versions[0].number + 1 if versions else 1
         since = f", {_changes(changes)} since version {versions[0].number}" if versions else ""
         choices.append((DRAFT, f"Draft{since}: becomes version {number}"))
-    choices += [
-        (str(version.pk), f"Version {version.number}, {version.published_at:%-d %b %Y}") for version in versions
-    ]
+    choices += [_choice(version) for version in versions]
     field.choices = choices
     field.initial = choices[0][0]
+
+
+def _choice(version: Any) -> Choice:
+    return str(version.pk), f"Version {version.number}, {version.published_at:%-d %b %Y}"
 
 
 def _help(dial: Dial) -> str:

@@ -16,7 +16,11 @@ __all__ = ["Checkpoint", "Replay", "Rollout", "Run", "RunEvent", "Status"]
 
 
 class Run(EngineJob):
-    """One training: which version of what, with which settings, and how it went."""
+    """One training: which version of what, with which settings, and how it went.
+
+    parent, parent_step: the training whose checkpoint it started from, while that is there. origin: the same for good,
+    as `continuing.start_of` writes it; {} where it started from the base model.
+    """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="runs")
     taskset_version = models.ForeignKey(TaskSetVersion, on_delete=models.PROTECT, related_name="runs")
@@ -29,6 +33,9 @@ class Run(EngineJob):
     seed = models.PositiveIntegerField(default=0)
     expected_seconds = models.FloatField(null=True, blank=True)
     result = models.JSONField(default=dict, blank=True)
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="continuations")
+    parent_step = models.PositiveIntegerField(null=True, blank=True)
+    origin = models.JSONField(default=dict, blank=True)
 
     job_folder: ClassVar[str] = "runs"
     workspace_path: ClassVar[str] = "workspace"

@@ -7,17 +7,21 @@ too many finds nothing to do. Every change here is compare-and-set, so any numbe
 import logging
 import secrets
 from datetime import timedelta
+from typing import Any
 
 from celery import current_app
 from django.apps import apps
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from rftstudio.accounts.models import Workspace
+from rftstudio.engine.errors import SpecError
 from rftstudio.runs import spawn
 from rftstudio.runs.jobs import EngineJob, Status
+from rftstudio.runs.line import Line, Running, Waiting
 
 log = logging.getLogger(__name__)
 LOCK_NUMBER = 0x52465453  # PostgreSQL's advisory lock for handing out places; any number that nobody else uses
@@ -75,18 +79,52 @@ def take_over_lost() -> list[EngineJob]:
     return taken
 
 
-def position(job: EngineJob) -> int:
-    """Place in the line, from 1; 0 when it does not wait."""
-    if job.status != Status.QUEUED:
-        return 0
-    ahead = 0
+def require_room(workspace: Workspace) -> None:
+    """Call it in the transaction that makes the row. Raises `SpecError` where too many of a workspace's jobs wait."""
+    _one_at_a_time()
+    waiting = 0
     for model in job_models():
-        waiting = model._default_manager.filter(status=Status.QUEUED)
-        if model is type(job):
-            earlier = Q(created_at__lt=job.created_at) | Q(created_at=job.created_at, pk__lt=job.pk)
-            return ahead + waiting.filter(earlier).count() + 1
-        ahead += waiting.count()  # kinds are claimed one after the other
-    return ahead + 1
+        rows: QuerySet[Any] = model._default_manager.filter(status=Status.QUEUED)
+        waiting += rows.filter(workspace_id=workspace.pk).count()
+    if waiting >= workspace.max_waiting:
+        raise SpecError(
+            f"{waiting} {'job' if waiting == 1 else 'jobs'} of this workspace {'waits' if waiting == 1 else 'wait'} in "
+            f"line already, and no more than {workspace.max_waiting} may.",
+            fix="Wait until one of them has started or stop one, or ask an owner to raise the limit.",
+        )
+
+
+def read_line(*, also: Waiting | None = None) -> Line:
+    """What runs and what waits on the whole install. also: one more that waits, to see where it would stand."""
+    waiting: list[Waiting] = [also] if also else []
+    holding: list[Running] = []
+    for model in job_models():
+        for job in model._default_manager.filter(status__in=(Status.QUEUED, Status.RUNNING)):
+            if job.status == Status.RUNNING:
+                holding.append(Running(job.workspace_id, seconds_left(job)))
+            else:
+                since = job.created_at.timestamp()
+                waiting.append(
+                    Waiting((job.label, job.pk), job.workspace_id, model.queue_rank, since, seconds_left(job))
+                )
+    workspaces = {one.workspace for one in waiting}
+    limits = dict(Workspace.objects.filter(pk__in=workspaces).values_list("pk", "max_running"))
+    return Line(settings.MAX_RUNNING_JOBS, waiting, holding, limits, _served(workspaces))
+
+
+def seconds_left(job: EngineJob) -> float | None:
+    """Of a job that runs, or that waits: from its pace so far, else from what was expected; None where nobody can tell.
+
+    What has been paused and waits again has worked before: its clock stands still meanwhile.
+    """
+    done, total = job.progress.get("done") or 0, job.progress.get("total") or 0
+    spent = job.seconds_spent
+    if job.status == Status.QUEUED and job.finished_at is None:
+        spent = None
+    if done and total and spent:
+        return max(0.0, spent / done * (total - done))
+    expected: float | None = getattr(job, "expected_seconds", None)
+    return None if expected is None else max(0.0, expected - (spent or 0.0))
 
 
 def running() -> list[EngineJob]:
@@ -101,25 +139,34 @@ def new_nonce() -> str:
 def _claim_next() -> EngineJob | None:
     with transaction.atomic():
         _one_at_a_time()
-        models = job_models()
-        if sum(model._default_manager.filter(status=Status.RUNNING).count() for model in models) >= (
-            settings.MAX_RUNNING_JOBS
-        ):
-            return None
-        for model in models:
-            job = model._default_manager.filter(status=Status.QUEUED).order_by("created_at", "pk").first()
+        models = {model._meta.label_lower: model for model in job_models()}
+        while (chosen := read_line().next()) is not None:
+            label, pk = chosen.key
+            rows = models[label]._default_manager.filter(pk=pk, status=Status.QUEUED)
+            job = rows.first()
             if job is None:
-                continue
+                continue  # withdrawn meanwhile; the line is read anew
             now, nonce = timezone.now(), new_nonce()
             # A job that was paused has worked before: it counts as started so much earlier.
             worked = job.finished_at - job.started_at if job.started_at and job.finished_at else timedelta()
-            won = model._default_manager.filter(pk=job.pk, status=Status.QUEUED).update(
+            won = rows.update(
                 status=Status.RUNNING, supervisor=nonce, heartbeat_at=now, started_at=now - worked, finished_at=None
             )
             if won:
                 job.refresh_from_db()
                 return job
     return None
+
+
+def _served(workspaces: set[int]) -> dict[int, float]:
+    """When each of them last got a place, in seconds."""
+    found: dict[int, float] = {}
+    for model in job_models():
+        rows: QuerySet[Any] = model._default_manager.exclude(started_at=None).order_by()
+        rows = rows.filter(workspace_id__in=workspaces).values_list("workspace_id")
+        for workspace, at in rows.annotate(at=Max("started_at")):
+            found[workspace] = max(found.get(workspace, 0.0), at.timestamp())
+    return found
 
 
 def _one_at_a_time() -> None:

@@ -61,6 +61,9 @@ def lineage(run: Run, checkpoint: Checkpoint) -> dict[str, Any]:
         "step": checkpoint.step,
         "valid_reward_mean": checkpoint.valid_reward_mean,
         "base_valid_reward_mean": run.result.get("base_valid_reward_mean"),
+        # Of a training that went on from a checkpoint: which one, and what it got on these validation tasks.
+        **({"start": run.origin} if run.origin else {}),
+        "start_valid_reward_mean": run.result.get("start_valid_reward_mean"),
         "base_model": {"name": run.base_model.name, "revision": run.base_model.revision},
         "taskset": {
             "name": run.taskset.name,

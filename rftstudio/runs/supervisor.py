@@ -23,6 +23,7 @@ from rftstudio.engine.events import tail
 from rftstudio.engine.job import read_job
 from rftstudio.engine.launch import local
 from rftstudio.engine.launch.environment import environment
+from rftstudio.lib.machine import threads_each
 from rftstudio.runs import queue
 from rftstudio.runs.jobs import EngineJob, Status
 from rftstudio.runs.lent import NotYet, lend
@@ -135,7 +136,7 @@ class Supervisor:
         try:
             launch.withdraw_requests(directory)
             offline = Path(read_job(directory).model.path).is_dir()
-            env = environment(os.environ, offline=offline)
+            env = environment(os.environ, offline=offline, threads=threads_each(settings.MAX_RUNNING_JOBS))
             child = local.start(directory, env=env, nonce=intent["nonce"], secrets=secrets)
         except launch.Busy:
             log.warning("%s %s: another process holds its directory; waiting for it.", self.job.label, self.pk)

@@ -1,4 +1,4 @@
-"""One studio and one browser for all browser tests of a process; every page is watched for errors while a test uses it."""
+"""One studio and one browser for the browser tests of a process; every page is watched for errors while it is used."""
 
 import re
 import shutil

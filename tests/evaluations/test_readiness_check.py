@@ -11,9 +11,9 @@ from rftstudio.evaluations.readiness.choose import chosen_rows
 from rftstudio.evaluations.readiness.meaning import meaning_of, reference_meaning
 from rftstudio.graders.models import Grader
 from rftstudio.graders.stored_answers import stored_answers
-from rftstudio.runs import queue
 from rftstudio.runs.actions import cancel_job
 from rftstudio.runs.jobs import Status
+from rftstudio.runs.standing import standing
 from rftstudio.tasksets.actions import publish_version, restore_items, save_item
 from tests.evaluations.build import make_tuned_run
 from tests.evaluations.readiness import LABELS, SPREAD, finish, make_asked_taskset, make_check, start
@@ -37,7 +37,7 @@ def test_the_job_asks_the_base_model_about_training_tasks(taskset, alice):
     assert (job.settings["samples"], job.settings["temperature"]) == (8, 1.0)
     assert [item.id for item in read_items(check.directory / "items.jsonl")] == [f"train-{n}" for n in range(8)]
     assert (check.status, check.created_by, check.progress) == (Status.QUEUED, alice, {"done": 0, "total": 64})
-    assert queue.position(check) == 1
+    assert standing(check).place == 1
 
 
 def test_the_tasks_are_drawn_by_the_seed_and_stay_when_others_change(taskset, alice):
@@ -143,7 +143,7 @@ def test_its_place_in_the_line(taskset, workspace):
     comparison = create_comparison(run=make_tuned_run(workspace=workspace))
     training = make_run(workspace=workspace)
     check = start(taskset=taskset)
-    assert [queue.position(job) for job in (comparison, check, start(taskset=taskset), training)] == [1, 2, 3, 4]
+    assert [standing(job).place for job in (comparison, check, start(taskset=taskset), training)] == [1, 2, 3, 4]
 
 
 def test_cancel_and_again(taskset, alice):

@@ -261,7 +261,7 @@ def test_launch_again_brings_the_changed_dials_back(workspace, bob, as_bob, as_c
     assert form["mask_truncated"].value() == "true"
     assert form["seed"].value() == 5
     assert form["batch_size"].value() is None
-    assert as_bob.get(f"/tasksets/{run.taskset.pk}/launch/?from=x").context["cloned"] is None
+    assert as_bob.get(f"/tasksets/{run.taskset.pk}/launch/?from=x").context["again"] is None
 
 
 def test_a_disk_that_refuses_leaves_no_row(taskset, grader, model, bob, settings, tmp_path):

@@ -146,5 +146,6 @@ def test_why_it_ended_early(run, as_bob):
     text = as_bob.get(f"/runs/{run.pk}/").text
     assert "Ended early, after step 7 of 20" in text
     assert reason in text
+    assert f"ended early: {reason}" in as_bob.get(f"/w/{run.workspace.slug}/runs/").text
     Run.objects.filter(pk=run.pk).update(result={"ended_early": ""})
     assert "All 20 steps" in as_bob.get(f"/runs/{run.pk}/").text

@@ -1,13 +1,16 @@
 """A job from the line to its end, under a supervisor that is a process of its own."""
 
+import hashlib
 import threading
 
 import pytest
 from django.db import connection
 
+from rftstudio.lib.machine import cores
 from rftstudio.runs import actions, queue
 from rftstudio.runs.jobs import Status
 from rftstudio.runs.models import Run
+from rftstudio.runs.standing import standing
 from rftstudio.runs.tasks import start_job
 from tests.runs.conftest import started
 from tests.runs.counting_job import reward
@@ -61,8 +64,8 @@ def test_started_once_however_often_it_is_asked_for(launch, until):
 
 def test_one_at_a_time_in_order(launch, until):
     first, second = launch(steps=20), launch(steps=1)
-    assert queue.position(first) == 1
-    assert queue.position(second) == 2
+    assert standing(first).place == 1
+    assert standing(second).place == 2
     start_job("runs", "run", second.pk)
     first.refresh_from_db()
     second.refresh_from_db()
@@ -71,6 +74,22 @@ def test_one_at_a_time_in_order(launch, until):
     until(lambda: ended(second), looking_round=True)
     first.refresh_from_db()
     assert second.started_at >= first.finished_at
+
+
+def test_two_at_once_where_the_machine_allows(launch, until, settings, monkeypatch):
+    settings.MAX_RUNNING_JOBS = 2
+    monkeypatch.setenv("MAX_RUNNING_JOBS", "2")  # for the supervisors
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    first, second, third = (launch(steps=200, hash_of="OMP_NUM_THREADS") for _ in range(3))
+    assert queue.start_waiting() == [first, second]
+    until(lambda: all(run.events.filter(type="metrics").exists() for run in (first, second)))
+    assert Run.objects.filter(status=Status.RUNNING).count() == 2
+    share = hashlib.sha256(str(max(1, cores() // 2)).encode()).hexdigest()
+    assert {(run.directory / "hash").read_text() for run in (first, second)} == {share}, "each has half of the cores"
+    until(lambda: ended(third), looking_round=True)
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert third.started_at >= min(first.finished_at, second.finished_at)
 
 
 def test_cancelled_while_running(launch, until):

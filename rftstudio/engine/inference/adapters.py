@@ -3,7 +3,6 @@
 peft is imported when the first adapter is: the base model needs none of it.
 """
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,14 +10,6 @@ from typing import Any
 
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.inference.folded import fold
-
-WEIGHTS = "adapter_model.safetensors"
-
-
-def hash_file(path: Path) -> str:
-    """sha256, as hex, of an adapter's weights: of the file, or of the one in a checkpoint directory."""
-    with (path / WEIGHTS if path.is_dir() else path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def add_adapter(model: Any, name: str, path: Path) -> Any:

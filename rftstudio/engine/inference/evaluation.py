@@ -18,12 +18,13 @@ from typing import Any
 
 import torch
 
+from rftstudio.engine.adapter import hash_file
 from rftstudio.engine.errors import GraderFault, SpecError
 from rftstudio.engine.events import Log, read
 from rftstudio.engine.grading import parse_spec
 from rftstudio.engine.grading.sandbox.status import in_words, of_run
 from rftstudio.engine.inference import loading
-from rftstudio.engine.inference.adapters import add_adapter, hash_file, only_adapter
+from rftstudio.engine.inference.adapters import add_adapter, only_adapter
 from rftstudio.engine.inference.answers import Answer, answer
 from rftstudio.engine.inference.loading import Prompt
 from rftstudio.engine.inference.sampler import Sampler

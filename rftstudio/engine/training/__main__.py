@@ -4,7 +4,7 @@ python -m rftstudio.engine.training JOB_DIR
 python -m rftstudio.engine.training new JOB_DIR --train F --validation F --grader F --model M
                                     [--preset quick] [--seed 0] [--json-answers] [--set name=value ...]
                                     [--hyperparameter name=value ...] [--judges F.json] [--secret NAME ...]
-                                    [--report-to tensorboard ...]
+                                    [--report-to tensorboard ...] [--adapter DIR]
 python -m rftstudio.engine.training time --model M --out F.json
 """
 
@@ -13,11 +13,13 @@ import json
 import sys
 from pathlib import Path
 
+from rftstudio.engine.adapter import check_base, check_shape, hash_file, read_adapter
 from rftstudio.engine.errors import EngineError, SpecError
 from rftstudio.engine.grading import parse_spec
+from rftstudio.engine.grading.fits import check_fits
 from rftstudio.engine.grading.judges.endpoint import read_judges
 from rftstudio.engine.grading.judges.judges import Judges
-from rftstudio.engine.job import Job, Model, read_items, write_job
+from rftstudio.engine.job import Job, Model, Start, read_items, write_job
 from rftstudio.engine.models.address import read_address
 from rftstudio.engine.openai_hyperparameters import settings_of
 from rftstudio.engine.presets import DEFAULT_PRESET, PRESETS, resolve
@@ -78,6 +80,9 @@ def _new(arguments: list[str]) -> None:
     parser.add_argument(
         "--report-to", action="append", default=[], choices=list(TRACKERS), help="a tracker that is told the figures"
     )
+    parser.add_argument(
+        "--adapter", type=Path, metavar="DIR", help="a checkpoint to start from; rank and alpha are taken from it"
+    )
     given = parser.parse_args(arguments)
     changes = _pairs(given.set, "--set")
     theirs = {name: _number(value) for name, value in _pairs(given.hyperparameter, "--hyperparameter").items()}
@@ -94,12 +99,23 @@ def _new(arguments: list[str]) -> None:
     for split, rows in items.items():
         if not rows:
             raise SpecError(f"The {split} split is empty.", path=split, fix="Put at least one item into it.")
+    check_fits(spec, [item for rows in items.values() for item in rows])
     usual = settings_of(theirs, n_train=len(items["train"]), preset=given.preset)
+    model = _model(given.model, given.revision or "")
+    start = None
+    if given.adapter is not None:
+        facts = read_adapter(given.adapter)
+        check_base(facts, location=model.path, name=model.name)
+        usual = {**usual, "lora_rank": facts.rank, "lora_alpha": facts.alpha}
+        start = Start(hash_file(given.adapter), str(given.adapter))
+    settings = resolve(given.preset, {**usual, **changes})
+    if start is not None:
+        check_shape(facts, settings)
     job = Job(
         kind="training",
-        model=_model(given.model, given.revision or ""),
+        model=model,
         grader=grader,
-        settings=resolve(given.preset, {**usual, **changes}),
+        settings=settings,
         data={"train": "train.jsonl", "validation": "validation.jsonl"},
         seed=given.seed,
         preset=given.preset,
@@ -107,8 +123,9 @@ def _new(arguments: list[str]) -> None:
         judges=tuple(endpoint.to_json() for endpoint in endpoints),
         secrets={name: name for name in given.secret},
         report_to=tuple(dict.fromkeys(given.report_to)),
+        start=start,
     )
-    write_job(given.directory, job, items)
+    write_job(given.directory, job, items, adapter=given.adapter)
     print(f"Written. Run it with: python -m rftstudio.engine.training {given.directory}")
 
 

@@ -20,9 +20,9 @@ import torch
 from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
+from rftstudio.engine.adapter import WEIGHTS as ADAPTER
+from rftstudio.engine.adapter import hash_file
 from rftstudio.engine.errors import SystemFault
-from rftstudio.engine.inference.adapters import WEIGHTS as ADAPTER
-from rftstudio.engine.inference.adapters import hash_file
 
 OPTIMIZER = "optimizer.safetensors"
 STATE = "state.json"

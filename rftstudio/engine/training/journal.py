@@ -75,9 +75,12 @@ class Progress:
 
     @property
     def best_step(self) -> int | None:
-        """The trained step with the highest validation reward whose checkpoint is kept; of equals the later."""
+        """The trained step with the highest validation reward whose checkpoint is kept; of equals the later.
+
+        Where a run was ended before any of them was evaluated, the last one: what was learned is not lost.
+        """
         known = [(value, step) for step in self.hashes if (value := self.valid.get(step)) is not None]
-        return max(known)[1] if known else None
+        return max(known)[1] if known else max(self.hashes, default=None)
 
     @property
     def without_improvement(self) -> int:

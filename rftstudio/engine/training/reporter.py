@@ -122,7 +122,7 @@ class Reporter(TrainerCallback):
             "best": best,
             "adapter_hash": saved.adapter_hash,
         }
-        message = f"Checkpoint of step {step}, {reward}" + (", the best so far." if best else ".")
+        message = f"Checkpoint of step {step}, {reward}" + (", the best so far." if best and value is not None else ".")
         self._event("checkpoint", step, message, data)
         known = {one: progress.valid.get(one) for one in progress.hashes}
         for gone in checkpoints.prune(self.directory, known, last=step):

@@ -18,6 +18,7 @@ from rftstudio.engine import trackers
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.events import Log, read
 from rftstudio.engine.grading import parse_spec
+from rftstudio.engine.grading.fits import check_fits
 from rftstudio.engine.grading.sandbox.status import in_words, of_run
 from rftstudio.engine.inference import loading
 from rftstudio.engine.inference.answers import Answer, answer
@@ -26,6 +27,7 @@ from rftstudio.engine.job import Job, read_items
 from rftstudio.engine.judging import described, judging, used_up
 from rftstudio.engine.presets import TrainingSettings
 from rftstudio.engine.process import CANCELLED, PAUSED, SUCCEEDED, Stop, run_job, say, write_result
+from rftstudio.engine.training import start
 from rftstudio.engine.training.ending import End, Endings
 from rftstudio.engine.training.journal import Journal, Progress
 from rftstudio.engine.training.rewards import Rewarder
@@ -82,6 +84,7 @@ class TrainingRun:
         job, settings = self.job, self.settings
         trackers.require(job.report_to, os.environ)
         train, validation = self._items("train"), self._items("validation")[: settings.eval_items]
+        check_fits(self.spec, [*train, *validation])
         job = self.job = dataclasses.replace(job, model=loading.find_model(job.model))
         self.tokenizer = loading.load_tokenizer(job.model)
         self.train = loading.lay_out(self.tokenizer, train)
@@ -89,6 +92,8 @@ class TrainingRun:
         context = loading.context_length(job.model)
         for split, prompts in (("train", self.train), ("validation", self.validation)):
             loading.check_lengths(prompts, max_new_tokens=settings.max_completion_length, context=context, split=split)
+        if job.start is not None:
+            start.check(self.directory, job, job.start, settings)
 
     def _items(self, split: str) -> list[Item]:
         name = self.job.data.get(split)
@@ -126,8 +131,10 @@ class TrainingRun:
             "n_train": len(self.train),
             "n_validation": len(self.validation),
             "judges": described(self.judges),
+            **({"start": self.job.start.to_json()} if self.job.start else {}),
         }
         message = f"Training {name} on {len(self.train)} tasks, {self.settings.steps} steps.{in_words(sandbox)}"
+        message += start.in_words(self.job.start, self.settings)
         say(self.events, message, kind="started", key="started", **data)
 
     def _evaluate(self) -> list[Answer]:
@@ -152,7 +159,7 @@ class TrainingRun:
         known = [row["data"] for row in read(self.events.path) if row["type"] == "metrics" and row["data"]["step"] == 0]
         if known:
             self.journal.progress.valid[0] = known[0]["valid_reward_mean"]
-        else:
+        elif self.job.start is None:
             self.journal.baseline()
         # Imported late: peft and trl take seconds, and the first point of the curve need not wait for them.
         from rftstudio.engine.training import checkpoints
@@ -164,12 +171,9 @@ class TrainingRun:
         watch = Watch(self.settings, self.events)
         reporter = Reporter(self.directory / "checkpoints", self.journal, endings, watch)
         saved = checkpoints.latest(reporter.directory)
-        if saved is None and (problem := used_up()):
-            raise SpecError(f"{problem} No step was trained.", path="judge_tokens", fix="Set a larger budget.")
         if saved is not None:
             self.journal.progress = Progress.from_json(saved.state)
             say(self.events, f"Going on after step {saved.step}.", step=saved.step)
-        watch.begin(saved.step if saved else 0)
         told = self.job.report_to
         trainer = build_trainer(
             self.model,
@@ -184,6 +188,13 @@ class TrainingRun:
             tracking=Tracking(told, self.directory, self.journal, self.events) if told else None,
             run_name=" · ".join(filter(None, (self.job.labels.get("taskset"), self.directory.name))),
         )
+        if saved is None and self.job.start is not None:
+            start.put_on(self.directory, self.job.start, trainer.accelerator.unwrap_model(trainer.model))
+            if not known:  # the first point of the curve is the adapter's, so it has to be on
+                self.journal.baseline()
+        if saved is None and (problem := used_up()):
+            raise SpecError(f"{problem} No step was trained.", path="judge_tokens", fix="Set a larger budget.")
+        watch.begin(saved.step if saved else 0)
         if saved is not None and saved.path.name != checkpoints.RECOVERY:
             reporter.announce(saved)
             # What ended the run before it was killed ends it now, not a step later.
@@ -205,7 +216,9 @@ class TrainingRun:
             "best_step": best,
             "best_valid_reward_mean": progress.valid.get(best) if best is not None else None,
             "final_step": last,
-            "base_valid_reward_mean": progress.valid.get(0),
+            # The first point is the base model's, unless the training started from an adapter.
+            "base_valid_reward_mean": progress.valid.get(0) if self.job.start is None else None,
+            **({"start_valid_reward_mean": progress.valid.get(0)} if self.job.start else {}),
             "adapter_path": f"checkpoints/step-{best}" if best is not None else None,
             "adapter_hash": progress.hashes.get(best) if best is not None else None,
             "seconds": seconds,
@@ -217,9 +230,9 @@ class TrainingRun:
             say(self.events, message, kind="paused", step=last, reason=end.reason, finding=end.finding)
             return PAUSED
         message = _last_words(end, last)
-        base, reached = result["base_valid_reward_mean"], result["best_valid_reward_mean"]
-        if base is not None and reached is not None:
-            message += f" Validation reward {base:.3f} before, {reached:.3f} at best (step {best})."
+        before, reached = progress.valid.get(0), result["best_valid_reward_mean"]
+        if before is not None and reached is not None:
+            message += f" Validation reward {before:.3f} before, {reached:.3f} at best (step {best})."
         say(self.events, message, kind="finished", status=status, culprit="", best_step=best, seconds=seconds)
         return CANCELLED if status == "cancelled" else SUCCEEDED
 

@@ -83,6 +83,7 @@ def start_check(
     directory: Path | None = None
     try:
         with transaction.atomic():
+            queue.require_room(taskset.workspace)
             check = Readiness.objects.create(
                 workspace=taskset.workspace,
                 taskset_version=taskset_version,

@@ -22,11 +22,11 @@ from rftstudio.evaluations.forms import ComparisonForm, ItemFilter
 from rftstudio.evaluations.models import Answer, Comparison
 from rftstudio.evaluations.pairs import side_by_side
 from rftstudio.graders.views.objection import objection, send_to_calibration
-from rftstudio.runs import queue
 from rftstudio.runs.actions import cancel_job
 from rftstudio.runs.jobs import OPEN_STATUSES, Status
 from rftstudio.runs.judged import paid
 from rftstudio.runs.models import Run
+from rftstudio.runs.standing import standing
 from rftstudio.tasksets.models import TaskSet
 
 PAGE = 20  # items
@@ -88,7 +88,7 @@ def _unfinished(request: Request, comparison: Comparison, context: dict[str, Any
     polled = request.htmx and request.htmx.target == "live"
     if polled and not comparison.is_open:
         return HttpResponse(headers={"HX-Refresh": "true"})
-    context |= {"left": _seconds_left(comparison), "place": queue.position(comparison)}
+    context |= {"left": _seconds_left(comparison), "line": standing(comparison)}
     return render(request, "evaluations/unfinished.html#live" if polled else "evaluations/unfinished.html", context)
 
 

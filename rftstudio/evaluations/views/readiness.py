@@ -24,11 +24,11 @@ from rftstudio.evaluations.readiness.times import times_of
 from rftstudio.graders.models import Grader
 from rftstudio.lib import charts
 from rftstudio.registry.models import BaseModel
-from rftstudio.runs import queue
 from rftstudio.runs.actions import cancel_job, find_models
 from rftstudio.runs.drafts import unpublished
 from rftstudio.runs.jobs import Status
 from rftstudio.runs.judged import paid
+from rftstudio.runs.standing import standing
 from rftstudio.tasksets.checks import counted
 from rftstudio.tasksets.models import TaskSet
 from rftstudio.tasksets.views.items import offer_undo
@@ -116,7 +116,7 @@ def detail(request: Request, pk: int) -> HttpResponse:
     if polled and not check.is_open:
         return HttpResponse(headers={"HX-Refresh": "true"})
     if not check.summary:
-        context |= {"left": _seconds_left(check), "place": queue.position(check)}
+        context |= {"left": _seconds_left(check), "line": standing(check)}
         page = "evaluations/readiness_unfinished.html"
         return render(request, f"{page}#live" if polled else page, context)
     context |= _answers(request, check)

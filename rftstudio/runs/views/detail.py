@@ -15,13 +15,14 @@ from rftstudio.engine.errors import SpecError
 from rftstudio.engine.job import read_job
 from rftstudio.engine.trackers import TENSORBOARD_FOLDER, TRACKERS, Tracker
 from rftstudio.lib import charts
-from rftstudio.runs import browse, curves, queue
+from rftstudio.runs import browse, curves
 from rftstudio.runs.export import tensorboard_files
 from rftstudio.runs.jobs import ENDED_STATUSES, Status
 from rftstudio.runs.judged import paid_of_points
 from rftstudio.runs.models import Run, RunEvent
 from rftstudio.runs.progress import coarse, seconds_left, within_limit
 from rftstudio.runs.settle import best_checkpoint
+from rftstudio.runs.standing import standing
 from rftstudio.runs.views.follow import task_list
 
 RUNS = Run.objects.select_related(
@@ -149,7 +150,7 @@ def _standing(run: Run, found: list[dict[str, Any]]) -> dict[str, Any]:
         "latest": found[-1] if found else None,
         "left": coarse(left) if left is not None else None,
         "spent": spent,
-        "place": queue.position(run),
+        "line": standing(run),
         "findings": [(one, curves.evidence(one, found)) for one in curves.findings(run, found)],
         "paused": _pause_of(run) if run.status == Status.PAUSED else None,
         "best_checkpoint": best_checkpoint(run) if run.status in ENDED_STATUSES else None,

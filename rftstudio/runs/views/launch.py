@@ -17,11 +17,13 @@ from rftstudio.engine.methods import METHODS
 from rftstudio.graders.models import Grader
 from rftstudio.registry.models import BaseModel
 from rftstudio.runs import actions, queue
+from rftstudio.runs.again import Again, as_run
 from rftstudio.runs.drafts import unpublished
 from rftstudio.runs.expect import Outlook, outlook_of
 from rftstudio.runs.forms import LaunchForm
 from rftstudio.runs.judged import Asked, asked_by
 from rftstudio.runs.models import Run
+from rftstudio.runs.standing import standing_of_next
 from rftstudio.tasksets.models import TaskSet
 
 
@@ -30,7 +32,8 @@ def launch(request: Request, pk: int) -> HttpResponse:
     taskset = fetch(request, TaskSet.objects.select_related("workspace"), Action.EDIT, pk=pk)
     grader = Grader.objects.used_by(taskset)
     actions.find_models()
-    form = _form(request, taskset, grader)
+    again = _again(request, taskset, grader)
+    form = _form(request, taskset, grader, again)
     if request.method == "POST" and grader is not None and form.is_valid():
         assert isinstance(request.user, User)
         try:
@@ -44,6 +47,7 @@ def launch(request: Request, pk: int) -> HttpResponse:
                 settings=form.overrides(),
                 seed=form.cleaned_data["seed"],
                 name=form.cleaned_data["name"].strip(),
+                start=form.cleaned_data["start"],
                 by=request.user,
             )
         except SpecError as error:
@@ -65,10 +69,10 @@ def launch(request: Request, pk: int) -> HttpResponse:
         "items": taskset.items.live().count(),
         "outlook": _outlook(form, taskset),
         "asked": _asked(form),
-        "running": queue.running(),
+        "line": standing_of_next(taskset.workspace, rank=Run.queue_rank),
         "running_here": [job for job in queue.running() if job.workspace_id == taskset.workspace_id],
         "last": Run.objects.filter(taskset_version__taskset=taskset).order_by("-pk").first(),
-        "cloned": _cloned(request, taskset),
+        "again": again,
     }
     return render(request, "runs/launch.html", context, status=422 if form.errors else 200)
 
@@ -89,34 +93,30 @@ def outlook(request: Request, pk: int) -> HttpResponse:
     return render(request, "runs/launch.html#outlook", context)
 
 
-def _form(request: Request, taskset: TaskSet, grader: Grader | None) -> LaunchForm:
+def _form(request: Request, taskset: TaskSet, grader: Grader | None, again: Again | None) -> LaunchForm:
     changed = unpublished(taskset, grader)
     data = request.POST if request.method == "POST" else None
-    return LaunchForm(data, taskset=taskset, grader=grader, changed=changed, initial=_initial(request, taskset))
+    initial = {**(again.initial if again else {}), **_proposed(request)}
+    return LaunchForm(data, taskset=taskset, grader=grader, changed=changed, again=again, initial=initial)
 
 
-def _cloned(request: Request, taskset: TaskSet) -> Run | None:
-    """The run whose settings are wanted again (`?from=7`), where it is one of this workspace's."""
-    wanted = request.GET.get("from", "")
+def _again(request: Request, taskset: TaskSet, grader: Grader | None) -> Again | None:
+    """The training that is wanted again (`?from=7`), or from one of its checkpoints (`&step=20`).
+
+    None where it is not one of this task set's.
+    """
+    wanted, step = request.GET.get("from", ""), request.GET.get("step", "")
     if not wanted.isdecimal():
         return None
-    return visible(request, Run.objects.filter(workspace=taskset.workspace, pk=wanted)).first()
+    rows = Run.objects.select_related("taskset_version__taskset", "grader_version__grader", "base_model")
+    run = visible(request, rows.filter(taskset_version__taskset=taskset, pk=wanted)).first()
+    return as_run(run, grader=grader, step=int(step) if step.isdecimal() else None) if run else None
 
 
-def _initial(request: Request, taskset: TaskSet) -> dict[str, Any]:
-    """The settings of another run (`?from=7`), and those that a link proposes (`?max_completion_length=64`)."""
+def _proposed(request: Request) -> dict[str, str]:
+    """Settings that a link proposes (`?max_completion_length=64`)."""
     names = ("preset", *(dial.name for dial in presets.DIALS))
-    return {**_of_run(request, taskset), **{name: request.GET[name][:40] for name in names if name in request.GET}}
-
-
-def _of_run(request: Request, taskset: TaskSet) -> dict[str, Any]:
-    run = _cloned(request, taskset)
-    if run is None:
-        return {}
-    usual = presets.usual(run.preset, run.settings, answer_limit=taskset.answer_limit)
-    changed = {name: value for name, value in run.settings.items() if usual.get(name) != value}
-    dials = {name: str(value).lower() if isinstance(value, bool) else value for name, value in changed.items()}
-    return {"base_model": run.base_model_id, "preset": run.preset, "seed": run.seed, **dials}
+    return {name: request.GET[name][:40] for name in names if name in request.GET}
 
 
 def _preset_cards(form: LaunchForm) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from rftstudio.engine.presets import PRESETS
 from rftstudio.graders.models import Grader
 from rftstudio.runs.jobs import Status
 from rftstudio.runs.models import Checkpoint, Run, RunEvent
+from rftstudio.runs.standing import standings
 from rftstudio.tasksets.models import TaskSet
 
 PAGE = 25
@@ -32,11 +33,13 @@ def run_list(request: Request, slug: str) -> HttpResponse:
     _add_curves(page)
     ticked = list(dict.fromkeys(one for one in request.GET.getlist("run") if one.isdecimal()))
     shown = {str(run.pk) for run in page}
+    places = standings() if any(run.status == Status.QUEUED for run in page) else {}
     context = {
         "workspace": workspace,
         "page": page,
         "any_runs": bool(page.paginator.count) or everything.exists(),
         "filtered": any(request.GET.get(name) for name in FILTERS),
+        "places": {pk: one for (label, pk), one in places.items() if label == Run._meta.label_lower},
         "live": any(run.is_open for run in page),
         "ticked": ticked,
         "ticked_elsewhere": [one for one in ticked if one not in shown],

@@ -135,13 +135,21 @@ def test_the_judges_are_named_and_their_key_is_nowhere(make_job: MakeJob, serve:
         assert not path.is_file() or b"sk-of-ours" not in path.read_bytes(), path
 
 
-def test_a_budget_ends_the_run_early_with_its_best_checkpoint(make_job: MakeJob, serve: Any) -> None:
+@pytest.mark.parametrize(
+    ("budget", "says"),
+    [({"judge_tokens": 5000}, "budget of 5,000 tokens is used up"), ({"judge_cost": 5.0}, "budget of 5 in money is")],
+)
+def test_a_budget_ends_the_run_early_with_its_best_checkpoint(
+    make_job: MakeJob, serve: Any, budget: dict[str, float], says: str
+) -> None:
     server = serve(verdict)
-    directory = with_judge(make_job(grader=RUBRIC, steps=30, judge_tokens=5000, eval_interval=1), server)
+    # At these prices a token costs a thousandth: both budgets are the same.
+    prices = {"price_in": 1000.0, "price_out": 1000.0}
+    directory = with_judge(make_job(grader=RUBRIC, steps=30, eval_interval=1, **budget), server, **prices)
     assert run(directory) == 0
     result = json.loads((directory / "result.json").read_text())
     assert result["status"] == "succeeded"
-    assert "budget of 5,000 tokens is used up" in result["ended_early"]
+    assert says in result["ended_early"]
     assert 1 <= result["final_step"] < 30
     assert result["best_step"] is not None
     assert (directory / result["adapter_path"] / "adapter_model.safetensors").exists()
@@ -149,6 +157,19 @@ def test_a_budget_ends_the_run_early_with_its_best_checkpoint(make_job: MakeJob,
     assert last["data"]["status"] == "succeeded"
     assert "Ended early, after step" in last["message"]
     assert 5000 <= of_type(directory, "metrics")[-1]["judges"]["total_tokens"] < 5000 + 8 * 120
+
+
+def test_a_budget_that_ends_before_any_evaluation_leaves_the_last_checkpoint(make_job: MakeJob, serve: Any) -> None:
+    directory = with_judge(make_job(grader=RUBRIC, steps=30, eval_interval=30, judge_tokens=2000), serve(verdict))
+    assert run(directory) == 0
+    result = json.loads((directory / "result.json").read_text())
+    assert "budget of 2,000 tokens is used up" in result["ended_early"]
+    assert result["best_step"] == result["final_step"] < 30
+    assert result["best_valid_reward_mean"] is None
+    assert (directory / result["adapter_path"] / "adapter_model.safetensors").exists()
+    (checkpoint,) = (row for row in log(directory, "events.jsonl") if row["type"] == "checkpoint")
+    assert checkpoint["data"]["best"] is True
+    assert checkpoint["message"].endswith("not evaluated.")
 
 
 def test_a_budget_too_small_for_the_first_validation_is_the_authors(make_job: MakeJob, serve: Any) -> None:

@@ -95,6 +95,18 @@ def test_a_broken_grader(make_job: MakeJob) -> None:
     refused(make_job(grader={"type": "oracle"}), "oracle")
 
 
+MISNAMED = {**GRADER, "reference": "{{item.right_answer}}"}
+OF_NUMBERS = {"type": "number", "name": "n"}
+
+
+def test_a_grader_that_names_a_field_no_item_has(make_job: MakeJob) -> None:
+    refused(make_job(grader=MISNAMED), "grader.reference: ", "no field “right_answer”", "reference_answer")
+
+
+def test_a_grader_of_another_kind_of_answer(make_job: MakeJob) -> None:
+    refused(make_job(grader=OF_NUMBERS), "grader: ", "cannot mark the reference answer of any task", "Choose a grader")
+
+
 def test_no_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path) == 2
     assert "no job.json" in capsys.readouterr().out
@@ -132,7 +144,7 @@ def test_new_takes_openais_hyperparameters(tmp_path: Path) -> None:
     [
         (["--hyperparameter", "n_epochs=60"], "hyperparameters.n_epochs: 60 is not allowed. Use a whole number from 1"),
         (["--hyperparameter", "n_epochs"], "--hyperparameter: 'n_epochs' has no value"),
-        (["--set", "group_size=5"], "group_size"),
+        (["--set", "group_size=5"], "group_size: 5 answers per task do not divide 72 answers per step. Set"),
         (["--set", "steps"], "Write name=value"),
         (["--set", "stepz=3"], "no such setting"),
     ],
@@ -154,6 +166,8 @@ def test_new_names_what_is_wrong(
         ("validation.jsonl", "\n\n", "validation split is empty"),
         ("grader.json", "{", "grader.json"),
         ("grader.json", '{"type": "oracle"}', "oracle"),
+        ("grader.json", json.dumps(MISNAMED), "grader.reference: The items have no field “right_answer”"),
+        ("grader.json", json.dumps(OF_NUMBERS), "grader: The grader cannot mark the reference answer of any task"),
     ],
 )
 def test_new_names_the_file_and_line(

@@ -4,14 +4,13 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('runs', '0002_replay'),
+        ("runs", "0003_continue_from_checkpoint"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='rollout',
-            index=models.Index(fields=['run', 'item_key', 'step', 'phase', 'reward'], name='rollouts_by_item'),
+            model_name="rollout",
+            index=models.Index(fields=["run", "item_key", "step", "phase", "reward"], name="rollouts_by_item"),
         ),
     ]
