@@ -42,6 +42,11 @@ class Run(EngineJob):
     def taskset(self) -> TaskSet:
         return self.taskset_version.taskset
 
+    @property
+    def can_continue(self) -> bool:
+        """Whether the machine failed it, and not its task set or grader. See `actions.continue_run`."""
+        return self.status == Status.FAILED and self.culprit == "system" and self.tuned_model_id is None
+
     def ingest(self, log: str, rows: list[dict[str, Any]]) -> None:
         from rftstudio.runs.ingest import ingest_rows
 

@@ -6,7 +6,10 @@ too many finds nothing to do. Every change here is compare-and-set, so any numbe
 
 import logging
 import secrets
+import time
+from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 
 from celery import current_app
 from django.apps import apps
@@ -20,6 +23,8 @@ from rftstudio.runs import spawn
 from rftstudio.runs.jobs import EngineJob, Status
 
 log = logging.getLogger(__name__)
+LOOKED = "looked-round"  # a file in JOBS_DIR, as new as the last periodic look
+UNATTENDED_SECONDS = 60  # six looks
 LOCK_NUMBER = 0x52465453  # PostgreSQL's advisory lock for handing out places; any number that nobody else uses
 
 
@@ -73,6 +78,24 @@ def take_over_lost() -> list[EngineJob]:
                 spawn.start_supervisor(job)
                 taken.append(job)
     return taken
+
+
+def look_round() -> tuple[int, int]:
+    """The periodic look, which leaves a mark: how many supervisors were replaced, how many jobs started."""
+    mark = Path(settings.JOBS_DIR) / LOOKED
+    with suppress(OSError):  # on a full disk the look matters more than its mark
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+    return len(take_over_lost()), len(start_waiting())
+
+
+def unattended(job: EngineJob) -> bool:
+    """Whether a job waits and nobody has looked at the line for long: the worker or its broker does not run."""
+    try:
+        looked = (Path(settings.JOBS_DIR) / LOOKED).stat().st_mtime
+    except OSError:
+        looked = 0.0
+    return time.time() - max(looked, job.created_at.timestamp()) > UNATTENDED_SECONDS
 
 
 def position(job: EngineJob) -> int:

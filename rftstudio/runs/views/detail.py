@@ -138,6 +138,7 @@ def _standing(run: Run, found: list[dict[str, Any]]) -> dict[str, Any]:
         "left": coarse(left) if left is not None else None,
         "spent": spent,
         "place": queue.position(run),
+        "unattended": run.status == Status.QUEUED and queue.unattended(run),
         "findings": [(one, curves.evidence(one, found)) for one in curves.findings(run, found)],
         "paused": _pause_of(run) if run.status == Status.PAUSED else None,
         "best_checkpoint": best_checkpoint(run) if run.status in ENDED_STATUSES else None,

@@ -1,4 +1,4 @@
-"""A disk that fills up under a training, for real: a sentence, nothing broken, and the same result once there is room."""
+"""A disk that fills up under a training, for real: a sentence, nothing broken, the same result once there is room."""
 
 import json
 import os
