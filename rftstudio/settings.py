@@ -241,9 +241,11 @@ CELERY_BEAT_SCHEDULE = {
     "compare finished runs": {"task": "evaluations.compare_finished", "schedule": 10.0, "options": {"expires": 10}},
 }
 
-# Long jobs: one at a time on a machine whose cores they share; a supervisor silent for so long is replaced.
+# Long jobs: one at a time on a machine whose cores they share; a supervisor silent for so long is replaced. A new one
+# has longer: on a machine that swaps it takes that long to begin, and replacing it over and over would never end.
 MAX_RUNNING_JOBS = _read(env.int, "MAX_RUNNING_JOBS", 1)
 JOB_STALE_SECONDS = _read(env.int, "JOB_STALE_SECONDS", 20)
+JOB_START_SECONDS = _read(env.int, "JOB_START_SECONDS", 60)
 JOB_ENDED_TASKS = ["evaluations.compare_finished"]  # woken at once when a job has ended
 
 LOGGING = {

@@ -8,7 +8,7 @@ import logging
 import secrets
 import time
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from celery import current_app
@@ -70,7 +70,7 @@ def take_over_lost() -> list[EngineJob]:
             seen = {"supervisor": job.supervisor, "heartbeat_at": job.heartbeat_at}
             nonce = new_nonce()
             won = model._default_manager.filter(pk=job.pk, status=Status.RUNNING, **seen).update(
-                supervisor=nonce, heartbeat_at=now
+                supervisor=nonce, heartbeat_at=_first_beat()
             )
             if won:
                 log.warning("%s %s has lost its supervisor; a new one takes over.", job.label, job.pk)
@@ -121,6 +121,11 @@ def new_nonce() -> str:
     return secrets.token_hex(12)
 
 
+def _first_beat() -> datetime:
+    """The heartbeat of a supervisor that is only being started: so far ahead that it is stale when its time is over."""
+    return timezone.now() + timedelta(seconds=max(0, settings.JOB_START_SECONDS - settings.JOB_STALE_SECONDS))
+
+
 def _claim_next() -> EngineJob | None:
     with transaction.atomic():
         _one_at_a_time()
@@ -137,7 +142,11 @@ def _claim_next() -> EngineJob | None:
             # A job that was paused has worked before: it counts as started so much earlier.
             worked = job.finished_at - job.started_at if job.started_at and job.finished_at else timedelta()
             won = model._default_manager.filter(pk=job.pk, status=Status.QUEUED).update(
-                status=Status.RUNNING, supervisor=nonce, heartbeat_at=now, started_at=now - worked, finished_at=None
+                status=Status.RUNNING,
+                supervisor=nonce,
+                heartbeat_at=_first_beat(),
+                started_at=now - worked,
+                finished_at=None,
             )
             if won:
                 job.refresh_from_db()

@@ -1,5 +1,7 @@
 """Killed at any moment, a run is picked up: no event is lost, none is there twice, and nothing runs twice."""
 
+import time
+
 import pytest
 
 from rftstudio.runs import queue
@@ -126,6 +128,17 @@ def test_a_job_that_always_dies_fails_with_a_sentence(launch, until):
     assert "without getting any further" in run.error
     assert "memory" in run.error
     assert run.events.filter(type="metrics").count() == 8
+
+
+def test_a_supervisor_that_is_slow_to_begin_is_not_replaced_over_and_over(launch, monkeypatch, settings):
+    """On a machine that swaps it may take longer to start than a heart may stand still."""
+    settings.JOB_STALE_SECONDS, settings.JOB_START_SECONDS = 1, 3
+    run = launch(steps=5)
+    assert queue._claim_next() == run  # whoever claims it is killed before it starts a supervisor
+    time.sleep(1.5)
+    assert queue.take_over_lost() == []
+    time.sleep(2)
+    assert queue.take_over_lost() == [run]
 
 
 def test_a_lost_message_is_made_up_for(launch, until):
