@@ -40,6 +40,8 @@ WORDS = {
     "not enough memory": OUT_OF_MEMORY,
     "out of memory": OUT_OF_MEMORY,
     "bad_alloc": OUT_OF_MEMORY,
+    "could not create a primitive": OUT_OF_MEMORY,  # oneDNN, which has no room for its code or its buffers
+    "could not create a memory": OUT_OF_MEMORY,
 }
 
 

@@ -34,6 +34,7 @@ def caused(error: Exception, cause: Exception) -> Exception:
             OUT_OF_MEMORY,
         ),
         (RuntimeError("std::bad_alloc"), OUT_OF_MEMORY),
+        (RuntimeError("could not create a primitive"), OUT_OF_MEMORY),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), None),
         (OSError(errno.EACCES, "Permission denied"), None),
         (KeyError("memory"), None),

@@ -23,7 +23,7 @@ from rftstudio.engine.training.figures import (
     rounded,
     variety_metrics,
 )
-from rftstudio.engine.training.rewards import Rewarder
+from rftstudio.engine.training.rewards import Failures, Rewarder
 from rftstudio.engine.types import Grade
 
 
@@ -47,6 +47,7 @@ class Progress:
     valid: validation reward by evaluated step. hashes: adapter hash by step whose checkpoint is kept.
     paused_for: names of the findings that paused it, so that each does so once. pausing: the pause that a finding
     asked for at this very step ({"finding", "reason"}), so that it is taken up again by who finds it unsaid.
+    failures: `Rewarder.recent`.
     """
 
     tokens_seen: int = 0
@@ -55,6 +56,7 @@ class Progress:
     hashes: dict[int, str] = field(default_factory=dict)
     paused_for: list[str] = field(default_factory=list)
     pausing: dict[str, str] = field(default_factory=dict)
+    failures: list[Failures] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -64,6 +66,7 @@ class Progress:
             "hashes": {str(step): value for step, value in self.hashes.items()},
             "paused_for": self.paused_for,
             "pausing": self.pausing,
+            "failures": [list(one) for one in self.failures],
         }
 
     @classmethod
@@ -75,6 +78,7 @@ class Progress:
             hashes={int(step): value for step, value in row["hashes"].items()},
             paused_for=list(row.get("paused_for", ())),
             pausing=dict(row.get("pausing", {})),
+            failures=[Failures(failed, graded, tuple(why)) for failed, graded, why in row.get("failures", ())],
         )
 
     @property

@@ -95,6 +95,7 @@ class Reporter(TrainerCallback):
         named = bool(self._valid) or (self.end is not None and self.end.kind not in ("paused", "ended"))
         trainer = self.trainer
         trainer.state.log_history = []
+        progress.failures = list(self.journal.rewarder.recent)
         if named:
             progress.hashes[step] = ""  # its own hash is not known inside it
         saved = checkpoints.save(

@@ -163,6 +163,7 @@ class TrainingRun:
             raise SpecError(f"{problem} No step was trained.", path="judge_tokens", fix="Set a larger budget.")
         if saved is not None:
             self.journal.progress = Progress.from_json(saved.state)
+            self.journal.rewarder.recent.extend(self.journal.progress.failures)
             say(self.events, f"Going on after step {saved.step}.", step=saved.step)
         watch.begin(saved.step if saved else 0)
         self.journal.begin(saved.step if saved else 0)

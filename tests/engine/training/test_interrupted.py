@@ -136,6 +136,22 @@ def test_a_pause_for_a_finding_that_nobody_was_told_of_is_taken_up(
     assert len(of_type(directory, "paused")) == 1
 
 
+def test_a_grader_is_judged_by_the_same_batches_as_without_a_kill(make_job: MakeJob) -> None:
+    """How it failed lately is in the checkpoint. Here it failed so often that one good batch more is not enough."""
+    directory = make_job()
+    (directory / "pause").touch()
+    assert run(directory) == PAUSED
+    (state,) = (directory / "checkpoints").glob("*/state.json")
+    content = json.loads(state.read_text())
+    assert content["state"]["failures"] == [[0, 3, []], [0, 8, []]], "the untrained model's validation, and a step"
+    content["state"]["failures"] = [[7, 8, ["The service is away."]]] * 5
+    state.write_text(json.dumps(content))
+    (directory / "pause").unlink()
+    assert run(directory) == 4, "as one that was not paused"
+    assert "28 of the last 40 answers" in log(directory, "events.jsonl")[-1]["message"]
+    assert "The service is away." in log(directory, "events.jsonl")[-1]["message"]
+
+
 def tell_time(directory: Path, seconds: float) -> None:
     """As if the run had worked so long until its last checkpoint."""
     (state,) = (directory / "checkpoints").glob("*/state.json")
