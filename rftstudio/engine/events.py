@@ -34,7 +34,7 @@ class Log:
         whole = 0
         with self.path.open("rb") as file:
             for line in file:
-                if not line.endswith(b"\n"):
+                if not line.endswith(b"\n") or b"\0" in line:  # zeros: what a power cut leaves of a line
                     break
                 whole += len(line)
                 row = json.loads(line)
@@ -83,6 +83,10 @@ class Log:
                     self._keys.add(key)
             if whole < written:
                 os.ftruncate(self._file.fileno(), os.fstat(self._file.fileno()).st_size - (written - whole))
+
+    def sync(self) -> None:
+        """To the disk, so that a power cut takes nothing of it."""
+        os.fsync(self._file.fileno())
 
     def close(self) -> None:
         self._file.close()

@@ -11,12 +11,11 @@ from typing import Any
 from django.db import DataError, IntegrityError, transaction
 from django.utils import timezone
 
-from rftstudio.engine.events import tail
+from rftstudio.engine.events import Log, tail
 from rftstudio.runs.jobs import EngineJob
 
 log = logging.getLogger(__name__)
 
-LOGS = ("events", "rollouts", "answers")
 BATCH_ROWS = 1000  # of each log, a transaction
 
 
@@ -51,10 +50,34 @@ class Intake:
             self.unreadable = f"What the job wrote cannot be read ({what}). The log of the supervisors has the details."
             return False
 
+    def rewind(self) -> None:
+        """Where a power cut took lines that are rows already, the rows go too: the job says all of it again.
+
+        Called while no child writes. Without it the same step would come once more under another number.
+        """
+        offsets = dict(self.job.offsets)
+        lost: dict[str, int] = {}
+        for name in self.job.logs:
+            path = self.job.directory / f"{name}.jsonl"
+            if offsets.get(name) and (not path.exists() or path.stat().st_size < offsets[name]):
+                mended = Log(path)
+                mended.close()
+                lost[name], offsets[name] = mended.seq, path.stat().st_size
+        if not lost:
+            return
+        log.warning("%s %s: its logs end before what was taken of them (%s).", self.job.label, self.job.pk, lost)
+        with transaction.atomic():
+            if not self.owned().update(offsets=offsets):
+                raise Lost
+            for name, seq in lost.items():
+                if related := self.job.logs[name]:
+                    getattr(self.job, related).filter(seq__gt=seq).delete()
+        self.job.offsets = offsets
+
     def _batch(self) -> bool:
         offsets = dict(self.job.offsets)
         batches: list[tuple[str, list[dict[str, Any]]]] = []
-        for name in LOGS:
+        for name in self.job.logs:
             rows, offset = tail(self.job.directory / f"{name}.jsonl", offset=offsets.get(name, 0), limit=BATCH_ROWS)
             if rows:
                 batches.append((name, rows))

@@ -30,6 +30,7 @@ class Run(EngineJob):
     result = models.JSONField(default=dict, blank=True)
 
     job_folder: ClassVar[str] = "runs"
+    logs: ClassVar[dict[str, str]] = {"events": "events", "rollouts": "rollouts"}
     workspace_path: ClassVar[str] = "workspace"
 
     class Meta:

@@ -102,8 +102,11 @@ class Supervisor:
         self.child = local.adopt(self.job.handle)
         if self.child:
             log.info("%s %s: found process %s still at work.", self.job.label, self.pk, self.child.pid)
-        self.intake = Intake(self.job, self._owned)
-        return self.intake
+        intake = Intake(self.job, self._owned)
+        if self.child is None:
+            intake.rewind()
+        self.intake = intake
+        return intake
 
     def _look(self, intake: Intake) -> Verdict | None:
         """One look: what the child wrote, whether it lives, what is wished of it."""

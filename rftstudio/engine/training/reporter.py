@@ -96,6 +96,8 @@ class Reporter(TrainerCallback):
         trainer = self.trainer
         trainer.state.log_history = []
         progress.failures = list(self.journal.rewarder.recent)
+        for log in (self.journal.events, self.journal.rollouts):
+            log.sync()  # what was done before a checkpoint is never done again, so it must not be lost either
         if named:
             progress.hashes[step] = ""  # its own hash is not known inside it
         saved = checkpoints.save(
