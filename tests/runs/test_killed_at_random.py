@@ -3,6 +3,7 @@
 What is left is what an undisturbed training leaves: the same weights to the byte, every event and every answer once, in
 the files and in the rows. The moments are seed-fixed: either so many steps after the last kill, or so many seconds,
 which often is before the child has loaded its model. A grader that takes its time keeps the training going meanwhile.
+RFT_TEST_SEED draws other moments.
 """
 
 import json
@@ -158,7 +159,7 @@ def test_fifty_kills_leave_what_none_leaves(run, undisturbed, household, marker,
     page.start()
     wait(lambda: told(run.directory) > 1, seconds=PATIENCE, what="the first step")
     killed: Counter[str] = Counter()
-    for number, kill in enumerate(moments(seed=8), start=1):
+    for number, kill in enumerate(moments(seed=int(os.environ.get("RFT_TEST_SEED", 8))), start=1):
         if kill.unit == "steps":
             aim = told(run.directory) + kill.after
             what = f"kill {number} of {KILLS}, {kill.after} steps after the one before"
