@@ -268,11 +268,13 @@ CELERY_BEAT_SCHEDULE = {
 
 # Long jobs at once: as many as cores and memory allow (`lib/machine.py`: one up to seven cores or below 12 GB, and one
 # where there is a GPU), which counts on models of the embedded one's size; with larger ones set it to 1. Each gets
-# its share of the cores. A supervisor silent for so long is replaced.
+# its share of the cores. A supervisor silent for so long is replaced. A new one has longer: on a machine that
+# swaps it takes that long to begin, and replacing it over and over would never end.
 MAX_RUNNING_JOBS = _read(env.int, "MAX_RUNNING_JOBS", machine.places_here())
 if MAX_RUNNING_JOBS < 1:
     raise ImproperlyConfigured(f"MAX_RUNNING_JOBS={MAX_RUNNING_JOBS} would let nothing run. Use 1 or more.")
 JOB_STALE_SECONDS = _read(env.int, "JOB_STALE_SECONDS", 20)
+JOB_START_SECONDS = _read(env.int, "JOB_START_SECONDS", 60)
 # Trackers that every training tells its figures (tensorboard, mlflow, wandb); where they are is in their own variables,
 # MLFLOW_TRACKING_URI, WANDB_API_KEY and the like, which reach the job's process and no file.
 try:

@@ -24,7 +24,8 @@ class Log:
         self.seq = 0
         self._keys: set[str] = set()
         self._mend()
-        self._file = path.open("ab")
+        # Without a buffer: what a full disk refused must not lie in one, to be written later by a close.
+        self._file = path.open("ab", buffering=0)
 
     def _mend(self) -> None:
         """Count what is there and cut a torn last line."""
@@ -33,7 +34,7 @@ class Log:
         whole = 0
         with self.path.open("rb") as file:
             for line in file:
-                if not line.endswith(b"\n"):
+                if not line.endswith(b"\n") or b"\0" in line:  # zeros: what a power cut leaves of a line
                     break
                 whole += len(line)
                 row = json.loads(line)
@@ -48,21 +49,44 @@ class Log:
         return self.append_many([row], keys=[key]) == 1
 
     def append_many(self, rows: list[Mapping[str, Any]], *, keys: list[str]) -> int:
-        """Write rows with one flush; returns how many were new."""
-        lines: list[str] = []
+        """Write rows at once; returns how many were new."""
+        lines: list[tuple[bytes, str]] = []
+        fresh: set[str] = set()
         for row, key in zip(rows, keys, strict=True):
-            if key and key in self._keys:
+            if key and (key in self._keys or key in fresh):
                 continue
-            self.seq += 1
-            stamped = {"seq": self.seq, "created_at": round(time.time(), 3), **row}
+            stamped = {"seq": self.seq + len(lines) + 1, "created_at": round(time.time(), 3), **row}
             if key:
                 stamped["key"] = key
-                self._keys.add(key)
-            lines.append(json.dumps(stamped, ensure_ascii=False, allow_nan=False) + "\n")
+                fresh.add(key)
+            lines.append(((json.dumps(stamped, ensure_ascii=False, allow_nan=False) + "\n").encode(), key))
         if lines:
-            self._file.write("".join(lines).encode())
-            self._file.flush()
+            self._write(lines)
         return len(lines)
+
+    def _write(self, lines: list[tuple[bytes, str]]) -> None:
+        """All lines, given with their keys; where the disk refuses, the first ones whole and nothing of the next."""
+        left = memoryview(b"".join(line for line, _ in lines))
+        written = whole = 0
+        try:
+            while left:
+                done = self._file.write(left) or 0
+                written += done
+                left = left[done:]
+        finally:
+            for line, key in lines:
+                if whole + len(line) > written:
+                    break
+                whole += len(line)
+                self.seq += 1
+                if key:
+                    self._keys.add(key)
+            if whole < written:
+                os.ftruncate(self._file.fileno(), os.fstat(self._file.fileno()).st_size - (written - whole))
+
+    def sync(self) -> None:
+        """To the disk, so that a power cut takes nothing of it."""
+        os.fsync(self._file.fileno())
 
     def close(self) -> None:
         self._file.close()

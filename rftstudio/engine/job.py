@@ -12,6 +12,7 @@ It holds no secret and no database id that matters to the engine.
 
 import json
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any, Literal
 
 from rftstudio.engine.adapter import copy_adapter
 from rftstudio.engine.errors import SpecError, SystemFault
+from rftstudio.engine.faults import DISK_FULL, refusal
 from rftstudio.engine.types import Item
 
 Kind = Literal["training", "evaluation"]
@@ -161,6 +163,7 @@ def write_job(
     Raises `SystemFault` when the directory holds another job already or cannot be written, `SpecError` (path "start")
     when the adapter is gone or is another one.
     """
+    made = not directory.exists()
     try:
         directory.mkdir(parents=True, exist_ok=True)
         if (directory / "job.json").exists():
@@ -179,6 +182,10 @@ def write_job(
         temporary.write_text(json.dumps(job.to_json(), ensure_ascii=False, indent=1), encoding="utf-8")
         os.replace(temporary, directory / "job.json")
     except OSError as error:
+        if made:
+            shutil.rmtree(directory, ignore_errors=True)  # half a job is of no use and takes room
+        if refusal(error) is DISK_FULL:
+            raise SystemFault("The disk is full, so nothing was launched. Free some space and try again.") from error
         raise SystemFault(f"The job could not be written: {error}.") from error
 
 

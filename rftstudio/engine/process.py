@@ -1,28 +1,32 @@
 """The edges of a job's process: how it hears that it should stop, and how it says why it ended.
 
-Exit codes: 0 succeeded, 1 system fault, 2 the author's mistake, 3 cancelled, 4 too many grader failures, 5 paused.
+Exit codes: 0 succeeded, 1 system fault, 2 the author's mistake, 3 cancelled, 4 too many grader failures, 5 paused,
+6 ended by SIGTERM and to be gone on with, 7 disk full, 8 out of memory (`engine.faults`).
 """
 
+import contextlib
 import json
 import os
 import signal
+import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from rftstudio.engine.errors import EngineError, GraderFault, SpecError
 from rftstudio.engine.events import Log, read
+from rftstudio.engine.faults import Refusal, refusal
 from rftstudio.engine.grading.tools import Tools, using
 from rftstudio.engine.job import Job, read_job, read_lists
 
-SUCCEEDED, FAULT, AUTHOR, CANCELLED, GRADER, PAUSED = 0, 1, 2, 3, 4, 5
+SUCCEEDED, FAULT, AUTHOR, CANCELLED, GRADER, PAUSED, ENDED = 0, 1, 2, 3, 4, 5, 6
 
 
 class Stop:
-    """Whether somebody wants the job to stop: a file named `stop` in its directory, or SIGTERM.
+    """Whether the job should stop: a person wants it (a file named `stop` in its directory) or the machine (SIGTERM).
 
     A file named `pause` asks for a pause; only a training knows how to do that.
     """
@@ -40,6 +44,11 @@ class Stop:
         return self.signalled or self.file.exists()
 
     @property
+    def for_now(self) -> bool:
+        """Only the machine wants it, to be shut down perhaps: whoever starts the job again goes on with it."""
+        return self.signalled and not self.file.exists()
+
+    @property
     def pausing(self) -> bool:
         return self.pause_file.exists()
 
@@ -55,42 +64,56 @@ def run_job(directory: Path, body: Callable[[Job, Log, Stop], int]) -> int:
     except SpecError as error:
         print(error, flush=True)
         return AUTHOR
-    events = Log(directory / "events.jsonl")
-    if (result := _success(directory)) is not None:
-        _say_once(events, result)
-        events.close()
-        return SUCCEEDED
     began = time.monotonic()
     try:
+        events = Log(directory / "events.jsonl")
+    except OSError as error:
+        return _fail(None, error, began)
+    try:
+        if (result := _success(directory)) is not None:
+            _say_once(events, result)
+            return SUCCEEDED
         with using(Tools(lists=read_lists(directory, job))):
             return body(job, events, stop)
-    except EngineError as error:
-        code, culprit = FAULT, "system"
-        if isinstance(error, SpecError):
-            code, culprit = AUTHOR, "author"
-        elif isinstance(error, GraderFault):
-            code, culprit = GRADER, "grader"
-        return _fail(events, code, culprit, str(error), began)
     except Exception as error:
-        traceback.print_exc()
-        return _fail(events, FAULT, "system", _in_words(error), began)
+        return _fail(events, error, began)
     finally:
         events.close()
 
 
-def _fail(events: Log, code: int, culprit: str, message: str, began: float) -> int:
-    print(message, flush=True)
+def _fail(events: Log | None, error: Exception, began: float) -> int:
+    """Say why the job failed, as far as that can be written; its exit code."""
+    code, culprit, message = FAULT, "system", str(error)
+    refused = None
+    if isinstance(error, SpecError):
+        code, culprit = AUTHOR, "author"
+    elif isinstance(error, GraderFault):
+        code, culprit = GRADER, "grader"
+    elif refused := refusal(error):
+        code, message = refused.code, refused.sentence
+    elif not isinstance(error, EngineError):
+        what = f"{type(error).__name__}: {error}"
+        message = f"The engine failed: {what}. The log has the details; what was done is kept."
     data = {"status": "failed", "culprit": culprit, "best_step": None, "seconds": round(time.monotonic() - began, 1)}
-    events.append({"type": "finished", "level": "error", "message": message, "data": data})
+    if events is not None:
+        with _room_or_not(refused):
+            events.append({"type": "finished", "level": "error", "message": message, "data": data})
+    with _room_or_not(refused):
+        if refused or not isinstance(error, EngineError):
+            traceback.print_exception(error)
+        print(message, flush=True)
     return code
 
 
-def _in_words(error: Exception) -> str:
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return (
-            "The machine ran out of memory. Lower the answers per step or the longest answer, or use a smaller model."
-        )
-    return f"The engine failed: {type(error).__name__}: {error}. The log has the details; what was done is kept."
+@contextlib.contextmanager
+def _room_or_not(refused: Refusal | None) -> Iterator[None]:
+    """On a full disk the last words may find no room: the exit code has them."""
+    try:
+        yield
+    except OSError:
+        if refused is None:
+            raise
+        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - else the interpreter fails to flush, and says 120
 
 
 def _success(directory: Path) -> dict[str, Any] | None:

@@ -29,6 +29,7 @@ class Comparison(EngineJob):
     summary = models.JSONField(default=dict, blank=True)
 
     job_folder: ClassVar[str] = "comparisons"
+    logs: ClassVar[dict[str, str]] = {"events": "", "answers": "answers"}
     queue_rank: ClassVar[int] = 0  # minutes, and somebody waits for the answer: before the next training
     workspace_path: ClassVar[str] = "workspace"
 
@@ -134,6 +135,7 @@ class Readiness(EngineJob):
     summary = models.JSONField(default=dict, blank=True)
 
     job_folder: ClassVar[str] = "readiness"
+    logs: ClassVar[dict[str, str]] = {"events": "", "answers": "attempts"}
     parts: ClassVar[tuple[str, ...]] = ("ingest", "readiness.settle")
     queue_rank: ClassVar[int] = 0  # a minute or two, and somebody waits for it
     workspace_path: ClassVar[str] = "workspace"

@@ -1,4 +1,4 @@
-"""What can be done to trainings: launch, pause, resume, cancel. Each returns it. What they leave: `settle.py`."""
+"""What can be done to trainings: launch, pause, resume, continue, cancel. What they leave behind: `settle.py`."""
 
 import shutil
 from contextlib import suppress
@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings as settings_of_studio
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -164,18 +165,37 @@ def pause_run(*, run: Run, by: User | None) -> Run:
 
 def resume_run(*, run: Run, by: User | None) -> Run:
     """Put a paused training back into the line; it goes on from where it paused. Raises `SpecError` for any other."""
+    if not _put_back(run, Q(status=Status.PAUSED)):
+        raise SpecError("This training is not paused.", fix="Look at its page again.")
+    return run
+
+
+def continue_run(*, run: Run, by: User | None) -> Run:
+    """Put a training back into the line that the machine failed; it goes on from what it had saved.
+
+    Raises `SpecError` for any other: what failed for its task set or its grader would fail again, or mix the marks of
+    two graders in one record, and one of which a checkpoint was kept as a model is over.
+    """
+    if not _put_back(run, Q(status=Status.FAILED, culprit="system", tuned_model=None)):
+        run.refresh_from_db()
+        if run.status == Status.FAILED and run.tuned_model_id:
+            raise SpecError("A checkpoint of this training was kept as a model.", fix="Launch it again to train more.")
+        raise SpecError("This training was not ended by the machine.", fix="Look at its page again.")
+    return run
+
+
+def _put_back(run: Run, which: Q) -> bool:
+    """Queue a training that has worked before; whether it was one of `which`."""
     with transaction.atomic():
         run.refresh_from_db()
-        # What its log says until here is over, above all that it paused.
+        # What its log says until here is over, above all that it paused or failed.
         handle = {"log": run.offsets.get("events", 0)}
-        resumed = Run.objects.filter(pk=run.pk, status=Status.PAUSED).update(
-            status=Status.QUEUED, wish="", handle=handle
-        )
-        if not resumed:
-            raise SpecError("This training is not paused.", fix="Look at its page again.")
+        again = {"status": Status.QUEUED, "wish": "", "handle": handle, "error": "", "culprit": ""}
+        if not Run.objects.filter(which, pk=run.pk).update(**again):
+            return False
         run.refresh_from_db()
         queue.submit(run)
-    return run
+    return True
 
 
 def _set_aside(directory: Path) -> None:

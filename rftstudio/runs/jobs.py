@@ -52,6 +52,7 @@ class EngineJob(models.Model):
 
     workspace_id: int  # every kind of job belongs to a workspace
     job_folder: ClassVar[str]  # under JOBS_DIR
+    logs: ClassVar[dict[str, str]]  # what it writes, to the related rows made of it; "" where lines are no rows
     parts: ClassVar[tuple[str, ...]] = ("ingest", "settle")  # modules of its room that its supervisor needs
     queue_rank: ClassVar[int] = 1  # what is short goes first: a comparison does not wait for the next training
 

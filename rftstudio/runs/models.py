@@ -38,6 +38,7 @@ class Run(EngineJob):
     origin = models.JSONField(default=dict, blank=True)
 
     job_folder: ClassVar[str] = "runs"
+    logs: ClassVar[dict[str, str]] = {"events": "events", "rollouts": "rollouts"}
     workspace_path: ClassVar[str] = "workspace"
 
     class Meta:
@@ -49,6 +50,11 @@ class Run(EngineJob):
     @property
     def taskset(self) -> TaskSet:
         return self.taskset_version.taskset
+
+    @property
+    def can_continue(self) -> bool:
+        """Whether the machine failed it, and not its task set or grader. See `actions.continue_run`."""
+        return self.status == Status.FAILED and self.culprit == "system" and self.tuned_model_id is None
 
     def ingest(self, log: str, rows: list[dict[str, Any]]) -> None:
         from rftstudio.runs.ingest import ingest_rows

@@ -6,7 +6,10 @@ too many finds nothing to do. Every change here is compare-and-set, so any numbe
 
 import logging
 import secrets
-from datetime import timedelta
+import time
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from celery import current_app
@@ -24,6 +27,8 @@ from rftstudio.runs.jobs import EngineJob, Status
 from rftstudio.runs.line import Line, Running, Waiting
 
 log = logging.getLogger(__name__)
+LOOKED = "looked-round"  # a file in JOBS_DIR, as new as the last periodic look
+UNATTENDED_SECONDS = 60  # six looks
 LOCK_NUMBER = 0x52465453  # PostgreSQL's advisory lock for handing out places; any number that nobody else uses
 
 
@@ -69,7 +74,7 @@ def take_over_lost() -> list[EngineJob]:
             seen = {"supervisor": job.supervisor, "heartbeat_at": job.heartbeat_at}
             nonce = new_nonce()
             won = model._default_manager.filter(pk=job.pk, status=Status.RUNNING, **seen).update(
-                supervisor=nonce, heartbeat_at=now
+                supervisor=nonce, heartbeat_at=_first_beat()
             )
             if won:
                 log.warning("%s %s has lost its supervisor; a new one takes over.", job.label, job.pk)
@@ -77,6 +82,24 @@ def take_over_lost() -> list[EngineJob]:
                 spawn.start_supervisor(job)
                 taken.append(job)
     return taken
+
+
+def look_round() -> tuple[int, int]:
+    """The periodic look, which leaves a mark: how many supervisors were replaced, how many jobs started."""
+    mark = Path(settings.JOBS_DIR) / LOOKED
+    with suppress(OSError):  # on a full disk the look matters more than its mark
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+    return len(take_over_lost()), len(start_waiting())
+
+
+def unattended(job: EngineJob) -> bool:
+    """Whether a job waits and nobody has looked at the line for long: the worker or its broker does not run."""
+    try:
+        looked = (Path(settings.JOBS_DIR) / LOOKED).stat().st_mtime
+    except OSError:
+        looked = 0.0
+    return time.time() - max(looked, job.created_at.timestamp()) > UNATTENDED_SECONDS
 
 
 def require_room(workspace: Workspace) -> None:
@@ -136,6 +159,11 @@ def new_nonce() -> str:
     return secrets.token_hex(12)
 
 
+def _first_beat() -> datetime:
+    """The heartbeat of a supervisor that is only being started: so far ahead that it is stale when its time is over."""
+    return timezone.now() + timedelta(seconds=max(0, settings.JOB_START_SECONDS - settings.JOB_STALE_SECONDS))
+
+
 def _claim_next() -> EngineJob | None:
     with transaction.atomic():
         _one_at_a_time()
@@ -146,11 +174,14 @@ def _claim_next() -> EngineJob | None:
             job = rows.first()
             if job is None:
                 continue  # withdrawn meanwhile; the line is read anew
-            now, nonce = timezone.now(), new_nonce()
             # A job that was paused has worked before: it counts as started so much earlier.
             worked = job.finished_at - job.started_at if job.started_at and job.finished_at else timedelta()
             won = rows.update(
-                status=Status.RUNNING, supervisor=nonce, heartbeat_at=now, started_at=now - worked, finished_at=None
+                status=Status.RUNNING,
+                supervisor=new_nonce(),
+                heartbeat_at=_first_beat(),
+                started_at=timezone.now() - worked,
+                finished_at=None,
             )
             if won:
                 job.refresh_from_db()

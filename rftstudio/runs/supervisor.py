@@ -3,8 +3,11 @@
 One process per running job, started by a short task and outliving it. It owns the row only while the
 row carries its nonce; every write asks for that, and one that has lost the row goes away and leaves the
 child alone: the row's new supervisor adopts it. It computes nothing and holds no rows in memory.
+
+While the database is away it waits. The child needs none: what it reports stays in its directory until then.
 """
 
+import contextlib
 import logging
 import os
 import signal
@@ -14,35 +17,31 @@ from types import FrameType
 from typing import Any
 
 from django.conf import settings
-from django.db import DataError, IntegrityError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from rftstudio.engine import launch
 from rftstudio.engine.errors import EngineError, SpecError
-from rftstudio.engine.events import tail
+from rftstudio.engine.faults import refusal
 from rftstudio.engine.job import read_job
 from rftstudio.engine.launch import local
 from rftstudio.engine.launch.environment import environment
 from rftstudio.lib.machine import threads_each
 from rftstudio.runs import queue
+from rftstudio.runs.intake import Intake, Lost
 from rftstudio.runs.jobs import EngineJob, Status
 from rftstudio.runs.lent import NotYet, lend
 from rftstudio.runs.verdict import Verdict, gave_up, judge, last_event, last_log_line
 
 log = logging.getLogger(__name__)
 
-LOGS = ("events", "rollouts", "answers")
-BATCH_ROWS = 1000  # of each log, a transaction
+AWAY = (OperationalError, InterfaceError)  # what a database raises that is locked, full, restarted or gone
 TICK = 0.5  # seconds between looks; also the most that a page lags behind the engine
 PAUSE = 0.2  # seconds between transactions while catching up: at most five a second
 BEAT = 3.0  # seconds
 GRACE = float(os.environ.get("JOB_STOP_SECONDS", 60.0))  # a job has so long to stop by itself, at the least
 RESTARTS = 3  # in a row, without getting any further
 AFTER_THE_END = 30.0  # seconds a process may linger once it has said that it is finished
-
-
-class Lost(Exception):
-    """The row belongs to another supervisor now, or is gone."""
 
 
 class Supervisor:
@@ -53,63 +52,83 @@ class Supervisor:
         self.pk = pk
         self.nonce = nonce
         self.job: EngineJob
+        self.intake: Intake | None = None  # until the row has been read
         self.child: local.Handle | None = None
+        self.verdict: Verdict | None = None
         self.leaving = False
-        self.unreadable = ""  # why the child's logs cannot be taken in, if so
+        self._code = launch.EXIT_UNKNOWN  # how the last child ended
         self._troubles = 0
         self._beaten = 0.0
         self._asked_to_stop = 0.0
-        self._finished_at = 0.0
-        self._last_rows = time.monotonic()
-        self._longest_silence = 0.0
 
     def run(self) -> None:
         """Raises nothing: what goes wrong with the job is in its row, what goes wrong here is in the log."""
         signal.signal(signal.SIGTERM, self._leave)
         signal.signal(signal.SIGINT, self._leave)
         try:
-            self._beat()
-            self.job = self.model._default_manager.get(pk=self.pk)
-            self.child = local.adopt(self.job.handle)
-            if self.child:
-                log.info("%s %s: found process %s still at work.", self.job.label, self.pk, self.child.pid)
             while not self.leaving:
-                verdict = self._look()
-                if verdict:
-                    self._settle(verdict)
+                if self._turn():
                     return
                 time.sleep(TICK)
-            self._owned().update(heartbeat_at=None)  # whoever looks next may take over at once
+            with contextlib.suppress(*AWAY):
+                self._owned().update(heartbeat_at=None)  # whoever looks next may take over at once
         except Lost:
             log.info("%s %s is looked after by somebody else; leaving.", self.model._meta.label_lower, self.pk)
-            self._end_orphan()
+            with contextlib.suppress(*AWAY):
+                self._end_orphan()
 
-    def _look(self) -> Verdict | None:
-        """One look: what the child wrote, whether it lives, what is wished of it."""
+    def _turn(self) -> bool:
+        """One look, and the end where it has come; whether that is done. Trouble is waited out: it costs time only."""
         try:
-            code = local.poll(self.child) if self.child else None
-            self._take()  # after asking: of a child that has ended, everything is in the files
-            self._beat()
+            intake = self.intake or self._begin()
+            self.verdict = self.verdict or self._look(intake)
+            if self.verdict:
+                self._settle(self.verdict, intake)
+                return True
             self._troubles = 0
-            if self.unreadable:
-                return self._cut_short()
-            if self.child is None:
-                return self._start(launch.EXIT_UNKNOWN)
-            if code is not None:
-                return self._ended(code)
-            self._carry_out()
-        except OperationalError:
+            return False
+        except AWAY:
             log.warning("The database does not answer; trying again.", exc_info=True)
-            connection.close()
-            time.sleep(min(TICK * 2**self._troubles, 10.0))
-            self._troubles += 1
+            with contextlib.suppress(*AWAY):
+                connection.close()
+        except (EngineError, OSError):
+            log.warning("%s %s cannot be looked after just now.", self.model._meta.label_lower, self.pk, exc_info=True)
+        time.sleep(min(TICK * 2**self._troubles, 10.0))
+        self._troubles += 1
+        return False
+
+    def _begin(self) -> Intake:
+        self._beat()
+        self.job = self.model._default_manager.get(pk=self.pk)
+        self.child = local.adopt(self.job.handle)
+        if self.child:
+            log.info("%s %s: found process %s still at work.", self.job.label, self.pk, self.child.pid)
+        intake = Intake(self.job, self._owned)
+        if self.child is None:
+            intake.rewind()
+        self.intake = intake
+        return intake
+
+    def _look(self, intake: Intake) -> Verdict | None:
+        """One look: what the child wrote, whether it lives, what is wished of it."""
+        code = local.poll(self.child) if self.child else None
+        if intake.take():  # after asking: of a child that has ended, everything is in the files
+            self._beaten = intake.at
+        self._beat()
+        if intake.unreadable:
+            return self._cut_short(intake.unreadable)
+        if self.child is None:
+            return self._start()
+        if code is not None:
+            return self._ended(code, intake)
+        self._carry_out(intake)
         return None
 
     # Starting and ending -----------------------------------------------------------------------------------
 
-    def _start(self, code: int) -> Verdict | None:
-        """Start the child, or say why that is of no use. `code`: how the one before ended."""
-        directory = self.job.directory
+    def _start(self) -> Verdict | None:
+        """Start the child, or say why that is of no use."""
+        directory, code = self.job.directory, self._code
         if ended := judge(code, self._last_event(), wish=self._wish()):
             return ended
         starts, at = self.job.handle.get("starts", 0), self.job.handle.get("at", -1)
@@ -123,6 +142,8 @@ class Supervisor:
                 "%s %s broke off (%s); starting it again from its last checkpoint.", self.job.label, self.pk, code
             )
             time.sleep(min(2.0**starts, 10.0))
+        if self.leaving:
+            return None  # a machine that shuts down has told the child as well
         try:
             secrets = lend(self.job)
         except NotYet:
@@ -144,40 +165,42 @@ class Supervisor:
             time.sleep(TICK)
             return None
         except EngineError as error:
-            return Verdict(Status.FAILED, str(error), "system")
+            refused = refusal(error)
+            return Verdict(Status.FAILED, refused.sentence if refused else str(error), "system")
+        self.child = child
         try:
             self._write(handle={**child.to_json(), **memory})
         except Lost:
             local.signal(child, signal.SIGKILL)  # nobody else knows of it yet
             raise
-        self.child = child
         return None
 
-    def _ended(self, code: int) -> Verdict | None:
+    def _ended(self, code: int, intake: Intake) -> Verdict | None:
         assert self.child is not None
-        while self._take():
+        while intake.take():
             time.sleep(PAUSE)
-        local.collect(self.child)
-        self.child = None
         line = last_log_line(self.job.directory)
-        return judge(code, self._last_event(), wish=self._wish(), last_line=line) or self._start(code)
+        verdict = judge(code, self._last_event(), wish=self._wish(), last_line=line)
+        local.collect(self.child)  # last: where the database is away, all of this is asked again
+        self.child, self._code = None, code
+        return verdict or self._start()
 
     def _last_event(self) -> dict[str, Any] | None:
         return last_event(self.job.directory, after=self.job.handle.get("log", 0))
 
-    def _cut_short(self) -> Verdict:
+    def _cut_short(self, why: str) -> Verdict:
         """End a job whose logs cannot be taken in: nobody could see what it does."""
         if self.child:
             local.signal(self.child, signal.SIGKILL)
-        return Verdict(Status.FAILED, self.unreadable, "system")
+        return Verdict(Status.FAILED, why, "system")
 
-    def _settle(self, verdict: Verdict) -> None:
+    def _settle(self, verdict: Verdict, intake: Intake) -> None:
         """Write the end once, with all that follows from it."""
-        while self._take():
+        while intake.take():
             time.sleep(PAUSE)
         try:
             self._close(verdict)
-        except (Lost, OperationalError):
+        except (Lost, *AWAY):
             raise
         except Exception:
             log.exception("%s %s: what follows from its end failed.", self.job.label, self.pk)
@@ -210,20 +233,23 @@ class Supervisor:
 
     # Wishes -------------------------------------------------------------------------------------------------
 
-    def _carry_out(self) -> None:
+    def _carry_out(self, intake: Intake) -> None:
         assert self.child is not None
         now = time.monotonic()
         if wish := self._wish():
             if not self._asked_to_stop:
                 self._asked_to_stop = now
             ask = launch.request_pause if wish == "pause" else launch.request_stop
-            ask(self.job.directory)
+            try:
+                ask(self.job.directory)
+            except EngineError:  # no room for the file that asks
+                local.signal(self.child, signal.SIGTERM)
             # Before its first step nothing is known of how long it is silent: a pause waits for that.
             begun = wish == "cancel" or bool(self.job.progress.get("done"))
-            if begun and now - self._asked_to_stop > max(GRACE, 3 * self._longest_silence):
+            if begun and now - self._asked_to_stop > max(GRACE, 3 * intake.longest_silence):
                 log.warning("%s %s does not stop by itself; ending it.", self.job.label, self.pk)
                 local.signal(self.child, signal.SIGKILL)
-        if self._finished_at and now - self._finished_at > AFTER_THE_END:
+        if intake.finished_at and now - intake.finished_at > AFTER_THE_END:
             local.signal(self.child, signal.SIGKILL)
 
     def _leave(self, _number: int, _frame: FrameType | None) -> None:
@@ -260,38 +286,3 @@ class Supervisor:
 
     def _wish(self) -> str:
         return str(self._fresh("wish"))
-
-    def _take(self) -> bool:
-        """One batch of every log into rows, together with how far that went; whether there was any."""
-        if self.unreadable:
-            return False
-        try:
-            return self._take_batch()
-        except (DataError, IntegrityError, KeyError, TypeError, ValueError) as error:
-            log.exception("%s %s wrote something that cannot be taken in.", self.job.label, self.pk)
-            what = f"{type(error).__name__}: {error}"
-            self.unreadable = f"What the job wrote cannot be read ({what}). The log of the supervisors has the details."
-            return False
-
-    def _take_batch(self) -> bool:
-        offsets = dict(self.job.offsets)
-        batches: list[tuple[str, list[dict[str, Any]]]] = []
-        for name in LOGS:
-            rows, offset = tail(self.job.directory / f"{name}.jsonl", offset=offsets.get(name, 0), limit=BATCH_ROWS)
-            if rows:
-                batches.append((name, rows))
-                offsets[name] = offset
-        if not batches:
-            return False
-        with transaction.atomic():
-            if not self._owned().update(offsets=offsets, heartbeat_at=timezone.now()):
-                raise Lost
-            for name, rows in batches:
-                self.job.ingest(name, rows)
-        self.job.offsets = offsets
-        now = time.monotonic()
-        self._longest_silence = max(self._longest_silence, now - self._last_rows)
-        self._last_rows = self._beaten = now
-        if any(row.get("type") in ("finished", "paused") for _, rows in batches for row in rows):
-            self._finished_at = now
-        return True

@@ -22,7 +22,8 @@ def start_job(app_label: str, model: str, pk: int) -> bool:
 @shared_task(name="runs.reconcile", expires=30)
 def reconcile() -> dict[str, int]:
     """Every ten seconds: supervisors that died are replaced, free places are given to who waits."""
-    return {"taken_over": len(queue.take_over_lost()), "started": len(queue.start_waiting())}
+    taken_over, started = queue.look_round()
+    return {"taken_over": taken_over, "started": started}
 
 
 @shared_task(name="runs.look_after_errands", expires=30)

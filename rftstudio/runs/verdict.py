@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rftstudio.engine.faults import REFUSALS
 from rftstudio.engine.launch import (
     EXIT_AUTHOR,
     EXIT_CANCELLED,
+    EXIT_ENDED,
     EXIT_GRADER,
     EXIT_PAUSED,
     EXIT_SUCCEEDED,
@@ -41,13 +43,15 @@ def judge(code: int, last: dict[str, Any] | None, *, wish: str = "", last_line: 
         failed = status == Status.FAILED
         message = str((last or {}).get("message", ""))
         return Verdict(status, message if failed else "", str(data.get("culprit", "")) if failed else "")
-    cancelled = wish == "cancel"
+    cancelled, cut_off = wish == "cancel", code < 0 or code == EXIT_ENDED
     if kind == "paused" or code == EXIT_PAUSED:
         return Verdict(Status.CANCELLED if cancelled else Status.PAUSED)
-    if code == EXIT_CANCELLED or (cancelled and (code < 0 or code == EXIT_SUCCEEDED)):
+    if code == EXIT_CANCELLED or (cancelled and (cut_off or code == EXIT_SUCCEEDED)):
         return Verdict(Status.CANCELLED)
-    if code < 0:
+    if cut_off:
         return Verdict(Status.PAUSED) if wish == "pause" else None  # cut off where it had saved; resuming starts it
+    if code in REFUSALS:  # there was no room to say so
+        return Verdict(Status.CANCELLED) if cancelled else Verdict(Status.FAILED, REFUSALS[code].sentence, "system")
     said = f" The last line of its log: {last_line}" if last_line else " Its log is empty."
     return Verdict(
         Status.FAILED, f"The job ended with code {code} and did not say why.{said}", CULPRITS.get(code, "system")

@@ -2,8 +2,9 @@
 
 It stands in for the engine where a test needs hundreds of steps a minute, a crash at a chosen step or a
 deaf process; `test_real_training.py` runs the engine itself. The reward of a step is a function of the step.
-settings: steps, step_seconds, checkpoint_every, crash_at (once), die_at (always), fail_at, deaf, garble_at,
-leave_child (seconds), answers (to each of two tasks), hash_of (a variable: writes the hash of its value).
+settings: steps, step_seconds, checkpoint_every, crash_at (once), die_at (always, until there is a file named as
+`mended` says), full_at (ends with the code of a full disk), fail_at, deaf, garble_at, leave_child (seconds), answers
+(to each of two tasks), hash_of (a variable: writes the hash of its value).
 """
 
 import hashlib
@@ -59,7 +60,9 @@ def main(directory: Path) -> int:
         if step == settings.get("garble_at"):
             with (directory / "events.jsonl").open("a") as file:
                 file.write("{not json\n")
-        if step == settings.get("die_at"):
+        if step == settings.get("full_at"):
+            return 7
+        if step == settings.get("die_at") and not (directory / settings.get("mended", "-")).exists():
             os.kill(os.getpid(), signal.SIGKILL)
         if step == settings.get("crash_at") and not (directory / "crashed").exists():
             (directory / "crashed").touch()
@@ -75,7 +78,11 @@ def main(directory: Path) -> int:
             events.append(
                 {"type": "checkpoint", "level": "info", "message": "", "data": where}, key=f"checkpoint:{step}"
             )
-        if (stopping or (directory / "stop").exists()) and not settings.get("deaf"):
+        if stopping and not (directory / "stop").exists():
+            saved.write_text(str(step))
+            events.append({"type": "message", "level": "info", "message": "Ended by the system.", "data": {}}, key="")
+            return 6
+        if (directory / "stop").exists() and not settings.get("deaf"):
             finish(events, "cancelled", "Stopped as asked.")
             return 3
         if (directory / "pause").exists() and step < steps and not settings.get("deaf"):

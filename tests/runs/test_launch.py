@@ -17,6 +17,7 @@ from rftstudio.runs.forms import DRAFT
 from rftstudio.runs.jobs import Status
 from rftstudio.runs.models import Run
 from rftstudio.tasksets.actions import add_items, publish_version, save_item
+from tests.engine.small_disk import fill, small_disk
 from tests.factories import make_base_model, make_run, make_taskset
 
 pytestmark = pytest.mark.django_db
@@ -105,6 +106,20 @@ def test_a_method_brings_its_settings_unless_others_are_typed(url, typed, as_bob
     text = as_bob.get(f"/runs/{run.pk}/?tab=settings").text
     assert "changed from DAPO" in text
     assert "changed from 0.28" not in text
+
+
+def test_a_full_disk_is_said_on_the_form_and_leaves_nothing(url, typed, as_bob, taskset, settings):
+    with small_disk(Path(settings.JOBS_DIR) / Run.job_folder, kilobytes=64) as disk:
+        fill(disk)
+        answer = as_bob.post(url, {**typed, "name": "Typed by hand"})
+        assert answer.status_code == 422
+        assert "The disk is full, so nothing was launched. Free some space and try again." in answer.text
+        assert "Typed by hand" in answer.text
+        assert [path.name for path in disk.iterdir()] == ["filler"]
+    assert not Run.objects.exists()
+    taskset.refresh_from_db()
+    assert not taskset.versions.exists(), "the drafts were not published either"
+    assert as_bob.post(url, typed).status_code == 302
 
 
 def test_launch_publishes_the_drafts_and_queues(url, typed, taskset, as_bob, bob):

@@ -1,9 +1,14 @@
 """Killed at any moment, a run is picked up: no event is lost, none is there twice, and nothing runs twice."""
 
+import json
+import time
+
 import pytest
 
 from rftstudio.runs import queue
+from rftstudio.runs.intake import Intake
 from rftstudio.runs.jobs import Status
+from rftstudio.runs.models import Run
 from rftstudio.runs.tasks import reconcile, start_job
 from tests.runs.conftest import started
 from tests.runs.counting_job import reward
@@ -109,6 +114,35 @@ def test_a_supervisor_told_to_leave_hands_over_at_once(launch, until):
     assert_whole(run, 400)
 
 
+def test_a_power_cut_that_took_the_end_of_the_logs(launch, until, kill):
+    """The rows know more than the files, which end in zeros; what was taken is done, and said, once more."""
+    run = launch(steps=400, checkpoint_every=1000)
+    begin(run, until, steps=40)
+    for process in (*started("supervise"), *started("counting_job")):
+        kill(process)
+    run.refresh_from_db()
+    intake = Intake(run, lambda: Run.objects.filter(pk=run.pk))
+    while intake.take():
+        pass
+    saved = run.progress["done"] // 2
+    (run.directory / "checkpoint").write_text(str(saved))
+    known = run.events.count()
+    for name in ("events", "rollouts"):
+        path = run.directory / f"{name}.jsonl"
+        lines = path.read_text().splitlines(keepends=True)
+        rows = [json.loads(line) for line in lines]
+        kept = [line for line, row in zip(lines, rows, strict=True) if row.get("data", row).get("step", 0) <= saved]
+        path.write_bytes("".join(kept).encode() + bytes(700))
+        assert len(kept) < getattr(run, name).count()
+    until(lambda: ended(run), looking_round=True)
+    assert run.status == Status.SUCCEEDED
+    assert_whole(run, 400)
+    assert run.events.count() > known
+    for name in ("events", "rollouts"):
+        written = [json.loads(line)["seq"] for line in (run.directory / f"{name}.jsonl").read_text().splitlines()]
+        assert list(getattr(run, name).order_by("seq").values_list("seq", flat=True)) == written
+
+
 def test_a_crash_goes_on_from_the_last_checkpoint(launch, until):
     run = launch(steps=60, crash_at=33)
     start_job("runs", "run", run.pk)
@@ -126,6 +160,17 @@ def test_a_job_that_always_dies_fails_with_a_sentence(launch, until):
     assert "without getting any further" in run.error
     assert "memory" in run.error
     assert run.events.filter(type="metrics").count() == 8
+
+
+def test_a_supervisor_that_is_slow_to_begin_is_not_replaced_over_and_over(launch, monkeypatch, settings):
+    """On a machine that swaps it may take longer to start than a heart may stand still."""
+    settings.JOB_STALE_SECONDS, settings.JOB_START_SECONDS = 1, 3
+    run = launch(steps=5)
+    assert queue._claim_next() == run  # whoever claims it is killed before it starts a supervisor
+    time.sleep(1.5)
+    assert queue.take_over_lost() == []
+    time.sleep(2)
+    assert queue.take_over_lost() == [run]
 
 
 def test_a_lost_message_is_made_up_for(launch, until):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from rftstudio.engine.launch import EXIT_UNKNOWN
+from rftstudio.engine.faults import DISK_FULL, OUT_OF_MEMORY
+from rftstudio.engine.launch import EXIT_ENDED, EXIT_UNKNOWN
 from rftstudio.runs.verdict import Verdict, gave_up, judge, last_event, last_log_line
 
 PAUSED = {"type": "paused", "message": "Paused after step 3.", "data": {"step": 3}}
@@ -30,6 +31,12 @@ def finished(status, message="So it is.", culprit="system"):
         (5, PAUSED, "cancel", Verdict("cancelled")),  # who wished it to pause changed their mind
         (-9, None, "pause", Verdict("paused")),
         (0, finished("succeeded"), "pause", Verdict("succeeded")),  # the last step came first
+        (EXIT_ENDED, None, "", None),  # by SIGTERM: the machine wants it, nobody else
+        (EXIT_ENDED, None, "pause", Verdict("paused")),
+        (EXIT_ENDED, None, "cancel", Verdict("cancelled")),
+        (DISK_FULL.code, None, "", Verdict("failed", DISK_FULL.sentence, "system")),  # no room for last words
+        (OUT_OF_MEMORY.code, None, "", Verdict("failed", OUT_OF_MEMORY.sentence, "system")),
+        (DISK_FULL.code, None, "cancel", Verdict("cancelled")),
     ],
 )
 def test_judge(code, event, wish, expected):

@@ -31,7 +31,7 @@ from rftstudio.engine.inference.sampler import Sampler
 from rftstudio.engine.job import Adapter, Job, read_items
 from rftstudio.engine.judging import described, judge_metrics, judging, used_up
 from rftstudio.engine.presets import EvaluationSettings
-from rftstudio.engine.process import CANCELLED, SUCCEEDED, Stop, run_job, say, write_result
+from rftstudio.engine.process import CANCELLED, ENDED, SUCCEEDED, Stop, run_job, say, write_result
 
 BASE_WEIGHTS = "base, adapter off"
 
@@ -95,6 +95,8 @@ class EvaluationRun:
                             total=total,
                             **judge_metrics(),
                         )
+                        if self.stop.for_now:
+                            return self._ended(len(done), total)
                         if self.stop():
                             return self._cancelled(len(done), total)
         finally:
@@ -196,6 +198,10 @@ class EvaluationRun:
             keys=keys,
         )
         done.update(keys)
+
+    def _ended(self, done: int, total: int) -> int:
+        say(self.events, f"Ended by the system (SIGTERM) after {done} of {total} answers. Started again, it goes on.")
+        return ENDED
 
     def _cancelled(self, done: int, total: int) -> int:
         message = f"Stopped as asked after {done} of {total} answers."

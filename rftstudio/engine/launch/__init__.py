@@ -18,6 +18,7 @@ EXIT_AUTHOR = 2
 EXIT_CANCELLED = 3
 EXIT_GRADER = 4
 EXIT_PAUSED = 5
+EXIT_ENDED = 6  # by SIGTERM, with everything saved: a machine that shuts down sends it to all processes
 EXIT_UNKNOWN = -1000  # it has ended and nobody who may know the code was watching; below every signal's number
 
 STOP_FILE = "stop"  # in the job's directory: finish the step, keep a checkpoint, end
@@ -55,7 +56,7 @@ class Launcher(Protocol[H]):
         ...
 
     def signal(self, handle: H, sig: signals.Signals) -> None:
-        """Send a signal: SIGTERM asks the job to stop at the next step, SIGKILL ends all of it at once."""
+        """Send a signal: SIGTERM asks the job to save at the next step and to end, SIGKILL ends all of it at once."""
         ...
 
     def collect(self, handle: H) -> int:

@@ -3,10 +3,12 @@
     checkpoints/step-N/    adapter_model.safetensors adapter_config.json        what is kept of the model
                            optimizer.safetensors state.json trainer_state.json  what is needed to go on
     checkpoints/recovery/  the same, of the last few seconds; never offered to anybody
+    .NAME.part .NAME.old .NAME.gone   being written, replaced, removed; `latest` settles what a killed process left
 
 Nothing is pickled: tensors are safetensors, everything else is JSON.
 """
 
+import contextlib
 import json
 import os
 import random
@@ -18,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 from peft import get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from rftstudio.engine.adapter import WEIGHTS as ADAPTER
@@ -81,8 +84,10 @@ def save(
         }
         trainer_state.save_to_json(str(work / TRAINER_STATE))
         (work / STATE).write_text(json.dumps(content), encoding="utf-8")
+        _sync(work)
         _replace(work, final)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(work, ignore_errors=True)  # on a full disk half a checkpoint is in everybody's way
         raise SystemFault(f"The checkpoint of step {step} could not be written: {error}.") from error
     return Saved(final, step, adapter_hash, state)
 
@@ -98,22 +103,42 @@ def _replace(work: Path, final: Path) -> None:
         shutil.rmtree(old)
 
 
+def _sync(work: Path) -> None:
+    """To the disk before it counts: a rename may outlive a power cut that the content does not."""
+    for path in (*work.iterdir(), work):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _tidy(directory: Path) -> None:
+    """Settle what a killed process left half-way: the old one counts until the new one has its place."""
+    for path in directory.glob(".*"):
+        name = path.name[1:].removesuffix(path.suffix)
+        if path.suffix == ".old" and not (directory / name).exists():
+            os.rename(path, directory / name)
+        elif path.suffix in (".old", ".part", ".gone"):
+            shutil.rmtree(path)
+
+
 def latest(directory: Path) -> Saved | None:
-    """The checkpoint with the most steps whose adapter has the hash it was written with."""
+    """The checkpoint with the most steps that is whole: its adapter has the hash that it was written with."""
     if not directory.is_dir():
         return None
+    _tidy(directory)
     found: list[Saved] = []
     for path in directory.iterdir():
         try:
             content = json.loads((path / STATE).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
-        if path.name.endswith(".part"):
-            continue
         found.append(Saved(path, content["step"], content["adapter_hash"], content["state"]))
     for saved in sorted(found, key=lambda one: one.step, reverse=True):
-        if hash_file(saved.path / ADAPTER) == saved.adapter_hash:
-            return saved
+        with contextlib.suppress(OSError):
+            if (saved.path / OPTIMIZER).exists() and hash_file(saved.path / ADAPTER) == saved.adapter_hash:
+                return saved
     return None
 
 
@@ -143,16 +168,20 @@ def restore_random(saved: Saved) -> None:
 def prune(directory: Path, scores: dict[int, float | None], *, last: int) -> list[int]:
     """Remove all but the last checkpoint and the best three by validation reward; the steps removed.
 
+    Those as well that a process removed which was killed before it said so.
     scores: validation reward by step. Of equals the later is kept.
     """
     ranked = sorted((step for step in scores if scores[step] is not None), key=lambda s: (scores[s], s), reverse=True)
     kept = {last, *ranked[:KEEP_BEST]}
     removed = []
     for step in sorted(scores):
-        path = directory / f"step-{step}"
-        if step not in kept and path.exists():
-            shutil.rmtree(path)
-            removed.append(step)
+        if step in kept:
+            continue
+        path, gone = directory / f"step-{step}", directory / f".step-{step}.gone"
+        if path.exists():
+            os.rename(path, gone)  # so that none is ever there in part
+            shutil.rmtree(gone)
+        removed.append(step)
     return removed
 
 

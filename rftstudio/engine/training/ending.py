@@ -15,12 +15,14 @@ from rftstudio.engine.training.journal import Progress
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """kind: `early` is a success with the best checkpoint until then. reason: a sentence for a person.
+    """kind: `early` is a success with the best checkpoint until then; `ended`, by SIGTERM, is to be gone on with.
+
+    reason: a sentence for a person.
 
     evaluates: whether the validation tasks are still answered: as planned, in any case, or not.
     """
 
-    kind: Literal["cancelled", "paused", "early"]
+    kind: Literal["cancelled", "paused", "early", "ended"]
     reason: str = ""
     finding: str = ""
     evaluates: Literal["as planned", "yes", "no"] = "no"
@@ -36,6 +38,8 @@ class Endings:
 
     def due(self, *, seconds: float) -> End | None:
         """What ends the run now, if anything. seconds: of the step under way, which are in no progress yet."""
+        if self.stop.for_now:
+            return End("ended", evaluates="as planned")
         if self.stop():
             return End("cancelled")
         if reason := used_up():

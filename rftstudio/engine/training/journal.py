@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rftstudio.engine.events import Log
+from rftstudio.engine.events import Log, read
 from rftstudio.engine.inference.answers import Answer, error_counts, mean_and_interval, mean_by_item, mean_parts
 from rftstudio.engine.inference.loading import Prompt
 from rftstudio.engine.inference.sampler import Completion
@@ -23,7 +23,7 @@ from rftstudio.engine.training.figures import (
     rounded,
     variety_metrics,
 )
-from rftstudio.engine.training.rewards import Rewarder
+from rftstudio.engine.training.rewards import Failures, Rewarder
 from rftstudio.engine.types import Grade
 
 
@@ -45,7 +45,9 @@ class Progress:
     """What has to survive a restart besides weights.
 
     valid: validation reward by evaluated step. hashes: adapter hash by step whose checkpoint is kept.
-    paused_for: names of the findings that paused it, so that each does so once.
+    paused_for: names of the findings that paused it, so that each does so once. pausing: the pause that a finding
+    asked for at this very step ({"finding", "reason"}), so that it is taken up again by who finds it unsaid.
+    failures: `Rewarder.recent`.
     """
 
     tokens_seen: int = 0
@@ -53,6 +55,8 @@ class Progress:
     valid: dict[int, float | None] = field(default_factory=dict)
     hashes: dict[int, str] = field(default_factory=dict)
     paused_for: list[str] = field(default_factory=list)
+    pausing: dict[str, str] = field(default_factory=dict)
+    failures: list[Failures] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -61,6 +65,8 @@ class Progress:
             "valid": {str(step): value for step, value in self.valid.items()},
             "hashes": {str(step): value for step, value in self.hashes.items()},
             "paused_for": self.paused_for,
+            "pausing": self.pausing,
+            "failures": [list(one) for one in self.failures],
         }
 
     @classmethod
@@ -71,6 +77,8 @@ class Progress:
             valid={int(step): value for step, value in row["valid"].items()},
             hashes={int(step): value for step, value in row["hashes"].items()},
             paused_for=list(row.get("paused_for", ())),
+            pausing=dict(row.get("pausing", {})),
+            failures=[Failures(failed, graded, tuple(why)) for failed, graded, why in row.get("failures", ())],
         )
 
     @property
@@ -100,6 +108,7 @@ class Journal:
     """Writes rollouts and metrics, each once, however often a step is replayed.
 
     evaluate: graded answers of the model, as it is when called, to the validation items.
+    told: metrics by step that are in the log already, of the steps from the last checkpoint on; see `begin`.
     """
 
     def __init__(
@@ -120,6 +129,20 @@ class Journal:
         self.progress = progress
         self.evaluation_s = 0.0
         self.latest: dict[str, Any] = {}  # the metrics emitted last
+        self.told: dict[int, dict[str, Any]] = {}
+
+    def begin(self, step: int) -> None:
+        """Take up what was reported of a step and of later ones, which are done again."""
+        rows = (row["data"] for row in read(self.events.path) if row["type"] == "metrics")
+        self.told = {data["step"]: data for data in rows if data["step"] >= step}
+
+    def evaluated(self, step: int) -> bool | None:
+        """Whether a step that is done again was evaluated the first time; None where it is done for the first time.
+
+        What was said of a step cannot be said again, so it is evaluated again exactly if it was.
+        """
+        told = self.told.get(step)
+        return None if told is None else "valid_reward_mean" in told
 
     def write_batch(self, step: int, batch: Batch) -> None:
         """A step's rollouts. Raises `GraderFault` when the grader fails too often."""

@@ -44,20 +44,25 @@ class Reporter(TrainerCallback):
             return control
         last = step == settings.steps
         if not last:
-            self.end = self._look()
+            self.end = self._look(step)
         if last or self._evaluates(step):
             self._valid = self.journal.validate(step)
             if not last:
-                self.end = self._look()  # the judges' budget may have ended in it, or the patience
+                self.end = self._look(step)  # the judges' budget may have ended in it, or the patience
         due = time.monotonic() - self._saved_at > RECOVERY_SECONDS
         control.should_save = bool(self._valid) or self.end is not None or due
         control.should_training_stop = control.should_training_stop or self.end is not None
         return control
 
-    def _look(self) -> End | None:
-        return self.endings.due(seconds=time.monotonic() - self._mark)
+    def _look(self, step: int) -> End | None:
+        end = self.endings.due(seconds=time.monotonic() - self._mark)
+        if end and end.evaluates == "yes" and self.journal.evaluated(step) is False:
+            return None  # this step was said to be one among others; the next that is new is the last
+        return end
 
     def _evaluates(self, step: int) -> bool:
+        if (again := self.journal.evaluated(step)) is not None:
+            return again
         wanted = self.end.evaluates if self.end else "as planned"
         return wanted == "yes" or (wanted == "as planned" and step % self.journal.settings.eval_interval == 0)
 
@@ -79,6 +84,7 @@ class Reporter(TrainerCallback):
         finding = self.watch.look(self._last, self.journal.progress)
         if finding and self.end is None and step < self.journal.settings.steps:
             self.journal.progress.paused_for.append(finding.name)
+            self.journal.progress.pausing = {"finding": finding.name, "reason": finding.sentence}
             self.end = End("paused", finding.sentence, finding.name)
             control.should_save = control.should_training_stop = True
 
@@ -86,9 +92,12 @@ class Reporter(TrainerCallback):
         """A checkpoint for people where there is a validation reward or the run has ended, else for recovery."""
         progress = self.journal.progress
         step = int(self._last["step"])
-        named = bool(self._valid) or (self.end is not None and self.end.kind != "paused")
+        named = bool(self._valid) or (self.end is not None and self.end.kind not in ("paused", "ended"))
         trainer = self.trainer
         trainer.state.log_history = []
+        progress.failures = list(self.journal.rewarder.recent)
+        for log in (self.journal.events, self.journal.rollouts):
+            log.sync()  # what was done before a checkpoint is never done again, so it must not be lost either
         if named:
             progress.hashes[step] = ""  # its own hash is not known inside it
         saved = checkpoints.save(
@@ -112,13 +121,14 @@ class Reporter(TrainerCallback):
         step = saved.step
         progress.hashes[step] = saved.adapter_hash
         value = progress.valid.get(step)
+        figures = self._last or self.journal.told.get(step, {})  # of a process that was killed before it said this
         best = progress.best_step == step
         reward = "not evaluated" if value is None else f"validation reward {value:.3f}"
         data = {
             "step": step,
             "path": f"checkpoints/{saved.path.name}",
             "valid_reward_mean": value if value is None else round(value, 6),
-            "metrics": {key: self._last.get(key) for key in ("train_reward_mean", "valid_reward_mean")},
+            "metrics": {key: figures.get(key) for key in ("train_reward_mean", "valid_reward_mean")},
             "best": best,
             "adapter_hash": saved.adapter_hash,
         }

@@ -6,7 +6,7 @@ When too many of the recent answers have none, `GraderFault` ends the run with t
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from rftstudio.engine.errors import GraderFault
 from rftstudio.engine.grading import Spec
@@ -21,10 +21,20 @@ WINDOW = 5  # batches that a grader is judged by
 FIRST_REASONS = 3
 
 
+class Failures(NamedTuple):
+    """Of one batch: answers without a score, answers in all, and the first reasons."""
+
+    failed: int
+    graded: int
+    reasons: tuple[str, ...]
+
+
 class Rewarder:
     """Grades completions, those that a judge is asked about as soon as they end.
 
-    `texts` and `grades` hold the last batch's. asks: whether the grader asks a judge or another server.
+    `texts` and `grades` hold the last batch's. recent: how grading failed lately; a run that is started again takes it
+    from its checkpoint, so that it is judged as one that was not interrupted. asks: whether the grader asks a judge or
+    another server.
     """
 
     def __init__(self, spec: Spec, tokenizer: Any, *, max_no_score_share: float) -> None:
@@ -35,7 +45,7 @@ class Rewarder:
         self.grades: list[Grade] = []
         self._taken: dict[int, str] = {}
         self._grading = GradingAhead(spec)
-        self._recent: deque[list[Grade]] = deque(maxlen=WINDOW)
+        self.recent: deque[Failures] = deque(maxlen=WINDOW)
 
     def take(self, row: int, prompt: Prompt, completion: Completion) -> None:
         """Begin with a completion of the next batch while others are still being sampled."""
@@ -59,14 +69,15 @@ class Rewarder:
         """Raises `GraderFault` when too many of the last `WINDOW` batches, this one included, have no score."""
         if used_up():
             return  # no fault of the grader; the run ends after this step
-        self._recent.append(grades)
-        recent = [grade for batch in self._recent for grade in batch]
-        failed = [grade for grade in recent if grade.score is None]
-        if not failed or len(failed) <= self.max_no_score_share * len(recent):
+        failed = [grade for grade in grades if grade.score is None]
+        reasons = tuple(dict.fromkeys(_reason(grade) for grade in failed))[:FIRST_REASONS]
+        self.recent.append(Failures(len(failed), len(grades), reasons))
+        n_failed, n_recent = (sum(getattr(one, name) for one in self.recent) for name in ("failed", "graded"))
+        if not n_failed or n_failed <= self.max_no_score_share * n_recent:
             return
-        reasons = list(dict.fromkeys(_reason(grade) for grade in failed))[:FIRST_REASONS]
+        reasons = tuple(dict.fromkeys(reason for one in self.recent for reason in one.reasons))[:FIRST_REASONS]
         raise GraderFault(
-            f"The grader gave no score to {len(failed)} of the last {len(recent)} answers, more than the "
+            f"The grader gave no score to {n_failed} of the last {n_recent} answers, more than the "
             f"{self.max_no_score_share:.0%} allowed. First reasons: " + " / ".join(reasons)
         )
 

@@ -26,7 +26,7 @@ from rftstudio.engine.inference.sampler import Sampler
 from rftstudio.engine.job import Job, read_items
 from rftstudio.engine.judging import described, judging, used_up
 from rftstudio.engine.presets import TrainingSettings
-from rftstudio.engine.process import CANCELLED, PAUSED, SUCCEEDED, Stop, run_job, say, write_result
+from rftstudio.engine.process import CANCELLED, ENDED, PAUSED, SUCCEEDED, Stop, run_job, say, write_result
 from rftstudio.engine.training import start
 from rftstudio.engine.training.ending import End, Endings
 from rftstudio.engine.training.journal import Journal, Progress
@@ -173,6 +173,7 @@ class TrainingRun:
         saved = checkpoints.latest(reporter.directory)
         if saved is not None:
             self.journal.progress = Progress.from_json(saved.state)
+            self.journal.rewarder.recent.extend(self.journal.progress.failures)
             say(self.events, f"Going on after step {saved.step}.", step=saved.step)
         told = self.job.report_to
         trainer = build_trainer(
@@ -195,17 +196,32 @@ class TrainingRun:
         if saved is None and (problem := used_up()):
             raise SpecError(f"{problem} No step was trained.", path="judge_tokens", fix="Set a larger budget.")
         watch.begin(saved.step if saved else 0)
+        self.journal.begin(saved.step if saved else 0)
         if saved is not None and saved.path.name != checkpoints.RECOVERY:
             reporter.announce(saved)
             # What ended the run before it was killed ends it now, not a step later.
             end = endings.due(seconds=0.0) if saved.step < self.settings.steps else None
             if end is not None and end.kind == "early":
                 return self._settle(end, last=saved.step)
+        if saved is not None and (end := self._unsaid_pause(saved.step)):
+            return self._settle(end, last=saved.step)
+        if self.stop.for_now:
+            return self._settle(End("ended"), last=saved.step if saved else 0)
         trainer.go()
         return self._settle(reporter.end, last=trainer.state.global_step // self.settings.updates_per_batch)
 
+    def _unsaid_pause(self, step: int) -> End | None:
+        """The pause that a finding asked for at the step of the last checkpoint, where nobody was told of it yet."""
+        asked, self.journal.progress.pausing = self.journal.progress.pausing, {}
+        if not asked or any(row["type"] == "paused" and row["data"]["step"] == step for row in read(self.events.path)):
+            return None
+        return End("paused", asked["reason"], asked["finding"])
+
     def _settle(self, end: End | None, *, last: int) -> int:
-        """Write the result, then say so."""
+        """Write the result, then say so. What is only interrupted has none."""
+        if end and end.kind == "ended":
+            say(self.events, f"Ended by the system (SIGTERM). Started again, it goes on after step {last}.", step=last)
+            return ENDED
         progress = self.journal.progress
         best = progress.best_step
         # A run that has used up what it was given has got what was to be had for it: its best checkpoint counts.

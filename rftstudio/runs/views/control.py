@@ -1,4 +1,4 @@
-"""The buttons of a training's page: pause, resume, stop, and keep a checkpoint."""
+"""The buttons of a training's page: pause, resume, continue, stop, and keep a checkpoint."""
 
 from collections.abc import Callable
 
@@ -31,6 +31,11 @@ def pause(request: Request, pk: int) -> HttpResponse:
 @require_POST
 def resume(request: Request, pk: int) -> HttpResponse:
     return _do(request, pk, actions.resume_run)
+
+
+@require_POST
+def go_on(request: Request, pk: int) -> HttpResponse:
+    return _do(request, pk, actions.continue_run)
 
 
 def _do(request: Request, pk: int, action: Callable[..., Run]) -> HttpResponse:

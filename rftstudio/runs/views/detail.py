@@ -15,7 +15,7 @@ from rftstudio.engine.errors import SpecError
 from rftstudio.engine.job import read_job
 from rftstudio.engine.trackers import TENSORBOARD_FOLDER, TRACKERS, Tracker
 from rftstudio.lib import charts
-from rftstudio.runs import browse, curves
+from rftstudio.runs import browse, curves, queue
 from rftstudio.runs.export import tensorboard_files
 from rftstudio.runs.jobs import ENDED_STATUSES, Status
 from rftstudio.runs.judged import paid_of_points
@@ -151,6 +151,7 @@ def _standing(run: Run, found: list[dict[str, Any]]) -> dict[str, Any]:
         "left": coarse(left) if left is not None else None,
         "spent": spent,
         "line": standing(run),
+        "unattended": run.status == Status.QUEUED and queue.unattended(run),
         "findings": [(one, curves.evidence(one, found)) for one in curves.findings(run, found)],
         "paused": _pause_of(run) if run.status == Status.PAUSED else None,
         "best_checkpoint": best_checkpoint(run) if run.status in ENDED_STATUSES else None,

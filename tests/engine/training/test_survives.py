@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from rftstudio.engine.events import Log
-from rftstudio.engine.training import reporter
+from rftstudio.engine.process import ENDED
+from rftstudio.engine.training import checkpoints, reporter
 from rftstudio.engine.training.run import run
 from tests.engine.training.conftest import MakeJob, curve, log
 
@@ -138,6 +139,15 @@ def test_sigkill_and_sigterm_of_the_real_process(make_job: MakeJob) -> None:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_for_steps(process, done + 2)
     os.kill(process.pid, signal.SIGTERM)
-    assert process.wait(60) == 3
-    assert sorted(curve(directory)) == list(range(len(curve(directory))))
-    assert log(directory, "events.jsonl")[-1]["data"]["status"] == "cancelled"
+    assert process.wait(60) == ENDED
+    steps = sorted(curve(directory))
+    assert steps == list(range(len(steps)))
+    last = log(directory, "events.jsonl")[-1]
+    assert (last["type"], last["message"]) == (
+        "message",
+        f"Ended by the system (SIGTERM). Started again, it goes on after step {steps[-1]}.",
+    )
+    saved = checkpoints.latest(directory / "checkpoints")
+    assert saved is not None
+    assert saved.step == steps[-1], "nothing of its work has to be done again"
+    assert not (directory / "result.json").exists()
