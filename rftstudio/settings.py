@@ -262,7 +262,6 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "reconcile jobs": {"task": "runs.reconcile", "schedule": 10.0, "options": {"expires": 10}},
     "look after errands": {"task": "runs.look_after_errands", "schedule": 30.0, "options": {"expires": 30}},
-    "bring models on": {"task": "registry.bring_on", "schedule": 30.0, "options": {"expires": 30}},
     "compare finished runs": {"task": "evaluations.compare_finished", "schedule": 10.0, "options": {"expires": 10}},
 }
 

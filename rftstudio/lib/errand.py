@@ -55,6 +55,7 @@ class Errand(models.Model):
     updated_at = models.DateTimeField(auto_now=True)  # the last sign of life
 
     task: str = ""  # name of the Celery task that works on such a row
+    goes_on = False  # whether one that is done again goes on where it stopped, so that it may be often
 
     class Meta:
         abstract = True
@@ -142,7 +143,7 @@ class Errand(models.Model):
         now = timezone.now()
         if self.status == self.Status.WAITING:  # nobody took it up: the message was lost, or the workers are busy
             found = silent.update(updated_at=now)
-        elif self.may_repeat() and not self.error:
+        elif self.may_repeat() and (self.goes_on or not self.error):
             found = silent.update(status=self.Status.WAITING, error=AGAIN, updated_at=now)
         else:
             why = "It was tried twice." if self.may_repeat() else NOT_ALONE

@@ -202,8 +202,3 @@ def _start(workspace: Workspace, by: User | None, **values: Any) -> Arrival:
     arrival = Arrival.objects.create(workspace=workspace, created_by=by, **values)
     arrival.submit()
     return arrival
-
-
-def lost_arrivals() -> list[Arrival]:
-    """Those that nobody has given a sign of life for: waiting without a worker, or left by one that died."""
-    return [row for row in Arrival.objects.filter(status__in=("waiting", "running")) if row.is_stale]

@@ -108,6 +108,7 @@ class Arrival(Errand):
     base_model = models.ForeignKey(BaseModel, null=True, on_delete=models.CASCADE, related_name="arrivals")
 
     task = "registry.bring_model"
+    goes_on = True
     workspace_path: ClassVar[str] = "workspace"
 
     class Meta:

@@ -7,7 +7,7 @@ from celery import current_app, shared_task
 from rftstudio.engine.errors import SystemFault
 from rftstudio.lib.detached import start_detached
 from rftstudio.registry import actions
-from rftstudio.registry.arrivals import bring, lost_arrivals
+from rftstudio.registry.arrivals import bring
 from rftstudio.registry.models import BaseModel
 
 log = logging.getLogger(__name__)
@@ -35,12 +35,3 @@ def bring_model(pk: int) -> None:
         bring(pk=pk)
     else:
         start_detached("bring_model", str(pk), output="models.log")
-
-
-@shared_task(name="registry.bring_on", expires=30)
-def bring_on() -> int:
-    """Every half minute: models whose process died are brought on from where it stopped."""
-    lost = lost_arrivals()
-    for arrival in lost:
-        start_detached("bring_model", str(arrival.pk), output="models.log")
-    return len(lost)

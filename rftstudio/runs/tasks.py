@@ -28,7 +28,7 @@ def reconcile() -> dict[str, int]:
 
 @shared_task(name="runs.look_after_errands", expires=30)
 def look_after_errands() -> dict[str, int]:
-    """Twice a minute: replays, markings and red-teams whose worker was killed go on, or say that they were stopped."""
+    """Twice a minute: replays, markings, red-teams and models on their way whose worker was killed go on, or say so."""
     return errand.look_after()
 
 
