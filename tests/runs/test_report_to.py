@@ -10,9 +10,10 @@ from django.conf import settings as studio
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.job import read_job
 from rftstudio.engine.trackers import TRACKERS, read_names, require, told, variables
+from rftstudio.runs.forms import DRAFT
 from rftstudio.runs.lent import lend
 from rftstudio.runs.models import Run
-from tests.factories import make_run
+from tests.factories import make_base_model, make_grader, make_run, make_taskset
 
 
 def test_names():
@@ -73,3 +74,19 @@ def test_a_bad_value_stops_the_start():
         [sys.executable, "-c", "import rftstudio.settings"], env=env, capture_output=True, text=True, check=False
     )
     assert "RFT_REPORT_TO='tensorbord' cannot be used" in done.stderr
+
+
+@pytest.mark.django_db
+def test_the_launch_page_says_so_and_keeps_what_was_typed(workspace, bob, as_bob, settings, monkeypatch):
+    taskset = make_taskset(workspace=workspace, by=bob)
+    make_grader(taskset=taskset, by=bob)
+    model = make_base_model()
+    settings.REPORT_TO = ("mlflow",)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    typed = {"taskset_version": DRAFT, "grader_version": DRAFT, "base_model": model.pk, "preset": "quick", "seed": "41"}
+    page = as_bob.post(f"/tasksets/{taskset.pk}/launch/", typed)
+    assert page.status_code == 422
+    assert "MLFLOW_TRACKING_URI does not say where that is" in page.text
+    assert 'value="41"' in page.text
+    assert not Run.objects.exists()
+    assert not taskset.versions.exists()
