@@ -43,6 +43,13 @@ class Comparison(EngineJob):
         return f"Comparison for {self.run}"
 
     @property
+    def expected_seconds(self) -> float | None:
+        """For the line: as long as the training's own validation took for as many answers; None where nobody knows."""
+        from rftstudio.runs.expect import seconds_for_answers
+
+        return seconds_for_answers(self.run, self.progress.get("total") or 0)
+
+    @property
     def taskset(self) -> TaskSet:
         return self.run.taskset_version.taskset
 

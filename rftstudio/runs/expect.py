@@ -9,6 +9,7 @@ from typing import Any
 from rftstudio.engine import presets
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.estimate import (
+    IMPORT_S,
     Timing,
     Workload,
     estimate_evaluation,
@@ -21,7 +22,7 @@ from rftstudio.engine.types import Item
 from rftstudio.registry.actions import ask_for_timing
 from rftstudio.registry.models import BaseModel
 from rftstudio.runs import queue
-from rftstudio.runs.models import RunEvent
+from rftstudio.runs.models import Run, RunEvent
 from rftstudio.runs.progress import coarse
 from rftstudio.tasksets.answers import shown_answer
 from rftstudio.tasksets.models import Split, TaskSet
@@ -106,6 +107,17 @@ def expected_sampling(
     work = _workload(taskset, items[:LOOKED_AT], n_train=len(items), n_validation=0)
     read = EvaluationSettings.read(settings)
     return coarse(estimate_evaluation(timing, work, read, n_items=len(items), n_models=1))
+
+
+def seconds_for_answers(run: Run, count: int) -> float | None:
+    """Seconds until so many answers are sampled and graded, by the run's last validation; None where it had none."""
+    validated = RunEvent.objects.filter(run=run, type="metrics", data__timing__evaluation__gt=0).order_by("-step")
+    settings, n_validation = run.settings, run.taskset_version.counts.get(Split.VALIDATION, 0)
+    answered = min(settings.get("eval_items", 0), n_validation) * settings.get("eval_samples", 0)
+    for data in validated.values_list("data", flat=True)[:1]:
+        if answered:
+            return coarse(IMPORT_S + count * float(data["timing"]["evaluation"]) / answered)
+    return None
 
 
 def timing_of(model: BaseModel) -> Timing | None:

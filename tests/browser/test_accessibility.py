@@ -28,8 +28,8 @@ NOT_PAGES = {
 }  # fmt: skip
 DIALOGS = {"graders:builder"}
 PAGES = {
-    "accounts:people", "accounts:profile", "evaluations:compare", "evaluations:detail", "evaluations:list",
-    "evaluations:readiness", "evaluations:readiness_detail",
+    "accounts:people", "accounts:profile", "accounts:workspace", "evaluations:compare", "evaluations:detail",
+    "evaluations:list", "evaluations:readiness", "evaluations:readiness_detail",
     "graders:builder", "graders:calibrate", "graders:cases", "graders:check", "graders:create", "graders:export",
     "graders:import", "graders:judge_change", "graders:judge_create", "graders:judges", "graders:list",
     "graders:list_create", "graders:list_detail", "graders:list_new_version", "graders:list_upload", "graders:lists",

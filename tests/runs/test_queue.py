@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.urls import reverse
 from django.utils import timezone
 
 from rftstudio.engine.errors import SpecError
@@ -124,6 +125,27 @@ def test_a_page_says_that_the_limit_is_what_holds_it(workspace, as_bob, settings
     page = as_bob.get(f"/runs/{second.pk}/").text
     assert "this workspace has 1 job running already" in page
     assert f'href="/w/{workspace.slug}/settings/"' in page
+
+
+def test_a_comparison_ahead_is_reckoned_from_its_trainings_own_validation(workspace, as_bob):
+    tuned = make_tuned_run(workspace=workspace)
+    comparison, behind = create_comparison(run=tuned), of(workspace)
+    assert (queue.seconds_left(comparison), standing(behind).wait) == (None, None)
+    answers = min(tuned.settings["eval_items"], tuned.taskset_version.counts["validation"])
+    answers *= tuned.settings["eval_samples"]
+    for step, seconds in ((0, 0), (10, 99.0), (20, 2.0 * answers)):
+        tuned.events.create(
+            seq=900 + step,
+            type="metrics",
+            step=step,
+            created_at=timezone.now(),
+            data={"timing": {"evaluation": seconds}},
+        )
+    total = comparison.progress["total"]
+    assert queue.seconds_left(comparison) == pytest.approx(9 + 2 * total, rel=0.2)
+    assert standing(behind).wait == queue.seconds_left(comparison)
+    page = as_bob.get(reverse("evaluations:detail", args=[comparison.pk])).text
+    assert "Next in line; it starts in a moment." in page
 
 
 def test_a_line_that_is_full_refuses_and_says_what_to_do(workspace, elsewhere, as_bob):
