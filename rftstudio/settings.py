@@ -10,10 +10,10 @@ import environ
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 
+from rftstudio.engine import machine
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.models.memory import read_machine
 from rftstudio.engine.trackers import read_names
-from rftstudio.lib import machine
 from rftstudio.lib.broker import find_broker
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -265,10 +265,10 @@ CELERY_BEAT_SCHEDULE = {
     "compare finished runs": {"task": "evaluations.compare_finished", "schedule": 10.0, "options": {"expires": 10}},
 }
 
-# Long jobs at once: as many as cores and memory allow (`lib/machine.py`: one up to seven cores or below 12 GB, and one
-# where there is a GPU), which counts on models of the embedded one's size; with larger ones set it to 1. Each gets
-# its share of the cores. A supervisor silent for so long is replaced. A new one has longer: on a machine that
-# swaps it takes that long to begin, and replacing it over and over would never end.
+# Long jobs at once: as many as cores and memory allow (`engine/machine.py`: one up to seven cores or below 12 GB, and
+# one where there is a GPU), which counts on models of the embedded one's size; with larger ones set it to 1. Each gets
+# its share of the cores. A supervisor silent for so long is replaced. A new one has longer: on a machine that swaps it
+# takes that long to begin, and replacing it over and over would never end.
 MAX_RUNNING_JOBS = _read(env.int, "MAX_RUNNING_JOBS", machine.places_here())
 if MAX_RUNNING_JOBS < 1:
     raise ImproperlyConfigured(f"MAX_RUNNING_JOBS={MAX_RUNNING_JOBS} would let nothing run. Use 1 or more.")

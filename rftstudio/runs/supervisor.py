@@ -26,7 +26,7 @@ from rftstudio.engine.faults import refusal
 from rftstudio.engine.job import read_job
 from rftstudio.engine.launch import local
 from rftstudio.engine.launch.environment import environment
-from rftstudio.lib.machine import threads_each
+from rftstudio.engine.machine import threads_each
 from rftstudio.runs import queue
 from rftstudio.runs.intake import Intake, Lost
 from rftstudio.runs.jobs import EngineJob, Status

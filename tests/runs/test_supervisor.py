@@ -6,7 +6,7 @@ import threading
 import pytest
 from django.db import connection
 
-from rftstudio.lib.machine import cores
+from rftstudio.engine.machine import cores
 from rftstudio.runs import actions, queue
 from rftstudio.runs.jobs import Status
 from rftstudio.runs.models import Run

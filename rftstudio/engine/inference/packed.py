@@ -8,11 +8,12 @@ Which way a product is computed depends on its number of rows alone, so that a r
 one that never stopped.
 """
 
-import os
 from functools import cache
 from typing import Any
 
 import torch
+
+from rftstudio.engine.machine import memory
 
 ROWS = 128  # at most; larger products are as quick in the usual way
 LAYOUT_ROWS = 32  # what the layout is made for; it serves all of them about equally
@@ -98,12 +99,3 @@ def fits(size: int) -> bool:
     By what the machine has, not by what is free at the moment: a run that is resumed has to decide the same.
     """
     return size * SPARE <= memory()
-
-
-@cache
-def memory() -> int:
-    """Bytes of memory that the machine has; a guess of 8 GB where it does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (OSError, ValueError):
-        return 8 << 30

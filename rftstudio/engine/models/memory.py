@@ -14,14 +14,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import psutil
+from rftstudio.engine.machine import memory as main_memory
 
 LIBRARIES = 900_000_000  # bytes of a process that has loaded torch, transformers and TRL
 LORA_RANK = 16
 ADAPTER_BYTES = 16  # a number of the adapter in float32: itself, its gradient, two moments
 BATCH_TOKENS = 2048  # distinct tokens of a batch: prompts with their answers
 KEEP_FREE = 1_000_000_000  # bytes of disk that a download leaves alone
-CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def this_machine() -> Machine:
         mebibytes, _, name = said.splitlines()[0].partition(",")
         return Machine("cuda", int(mebibytes) * 1024 * 1024, name.strip())
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
-        return Machine("cpu", _main_memory())
+        return Machine("cpu", main_memory())
 
 
 def read_machine(text: str) -> Machine:
@@ -78,16 +77,6 @@ def read_machine(text: str) -> Machine:
     if device not in ("cpu", "cuda") or not gigabytes.isdecimal() or not int(gigabytes):
         raise ValueError("write cuda:80 for a card of 80 GB, or cpu:64")
     return Machine(device, int(gigabytes) * 1_000_000_000)
-
-
-def _main_memory() -> int:
-    memory = int(psutil.virtual_memory().total)
-    for place in CGROUP_LIMITS:
-        try:
-            memory = min(memory, int(Path(place).read_text()))
-        except (OSError, ValueError):
-            continue  # no such file, or "max"
-    return memory
 
 
 def free_disk(directory: Path) -> int:

@@ -52,8 +52,8 @@ def memory() -> int:
         found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (OSError, ValueError):
         found = 8 << 30
-    limit = _read(CGROUP / "memory.max")
-    return min(found, int(limit)) if limit.isdecimal() else found
+    limits = (_read(CGROUP / "memory.max"), _read(CGROUP / "memory" / "memory.limit_in_bytes"))  # of either version
+    return min([found, *(int(limit) for limit in limits if limit.isdecimal())])
 
 
 def _read(path: Path) -> str:

@@ -3,7 +3,7 @@
 import pytest
 from django.conf import settings
 
-from rftstudio.lib import machine
+from rftstudio.engine import machine
 
 GB = 1 << 30
 
