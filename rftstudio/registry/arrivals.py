@@ -28,6 +28,8 @@ Source = BaseModel.Source
 
 def fetch_from_hub(*, workspace: Workspace, by: User | None, hub_id: str, commit: str, revision: str = "") -> Arrival:
     """Have a hub model fetched. Raises `SpecError` where it is here or on its way already."""
+    if settings.HUB_OFFLINE:
+        raise SpecError("This studio fetches nothing.", path="hub_id", fix="Add a directory instead.")
     if not COMMIT.fullmatch(commit):
         raise SpecError("There is no commit to fetch.", path="revision", fix="Look at the model again.")
     there = BaseModel.objects.filter(source=Source.HUB, facts__hub_id=hub_id, revision=commit).first()

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, Any
 
 from django.conf import settings
@@ -19,6 +20,7 @@ from django.conf import settings
 from rftstudio.engine.errors import EngineError, SpecError, SystemFault
 from rftstudio.engine.launch.environment import environment
 from rftstudio.engine.models.__main__ import TOKEN
+from rftstudio.engine.models.memory import KEEP_FREE, free_disk, size
 
 LOOK_SECONDS = 40.0  # somebody waits for a page
 HEARTBEAT = 1.0  # seconds at the most between two rows
@@ -42,7 +44,13 @@ def look(*, hub_id: str, revision: str, token: str) -> dict[str, Any]:
     except OSError as error:
         raise SystemFault(f"The hub could not be asked: {error}.") from error
     last = _row(done.stdout.strip().splitlines()[-1] if done.stdout.strip() else "")
-    return result_of(last, done.returncode)
+    offer = result_of(last, done.returncode)
+    free = free_disk(Path(settings.MODELS_DIR))
+    if offer["total_bytes"] + KEEP_FREE > free:
+        message = f"It needs {size(offer['total_bytes'])} of disk, and {size(free)} are free where models are kept."
+        fix = f"Free some space; {size(KEEP_FREE)} are left alone."
+        offer["refusals"].append({"kind": "disk", "message": message, "fix": fix})
+    return offer | {"disk_free": free}
 
 
 def result_of(row: Row, code: int) -> dict[str, Any]:

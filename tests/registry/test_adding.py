@@ -111,8 +111,19 @@ def test_a_gated_model_and_its_token(hub, base, as_alice, workspace):
     assert "no spaces" in odd.text
 
 
-def test_a_studio_that_fetches_nothing(settings, base, as_alice):
+def test_a_full_disk_is_said_before(hub, base, as_alice, monkeypatch):
+    monkeypatch.setattr("rftstudio.registry.child.free_disk", lambda place: 1_000_100_000)
+    text = as_alice.post(f"{base}from-hub/", {"hub_id": "org/tiny"}).text
+    assert "It needs 203 kB of disk, and 1.0 GB are free" in text
+    assert 'name="offer"' not in text
+
+
+def test_a_studio_that_fetches_nothing(hub, settings, base, as_alice):
+    looked = as_alice.post(f"{base}from-hub/", {"hub_id": "org/tiny"}).text
     settings.HUB_OFFLINE = True
+    refused = as_alice.post(f"{base}fetch/", {"offer": sealed(looked)}, follow=True)
+    assert "This studio fetches nothing." in refused.text
+    assert not Arrival.objects.exists()
     assert "This studio fetches nothing" in as_alice.get(f"{base}from-hub/").text
     assert "Add from the hub" not in as_alice.get(base).text
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from django.utils import timezone
 
 from rftstudio.engine.errors import SpecError
@@ -184,3 +185,22 @@ def test_a_directory_that_is_refused(workspace, alice, tmp_path):
     assert arrival.status == "failed"
     assert "only pickled ones" in arrival.error
     assert "save_pretrained" in arrival.fix
+
+
+def test_the_command_that_the_studio_starts(hub, workspace, alice):
+    arrival = Arrival.objects.create(
+        workspace=workspace, source="hub", name="org/tiny", hub_id="org/tiny", commit=COMMIT, created_by=alice
+    )
+    call_command("bring_model", str(arrival.pk))
+    call_command("bring_model", str(arrival.pk))  # delivered twice, it is brought once
+    assert BaseModel.objects.get().revision == COMMIT
+    assert len(hub.asked_for("model.safetensors")) == 1
+
+
+def test_a_new_key_encrypts_the_token_anew(workspace, settings):
+    hub_token.keep(workspace=workspace, token="hf_secret_1")
+    old, new = settings.SECRETS_KEYS[0], "n" * 40
+    settings.SECRETS_KEYS = [new, old]
+    call_command("renew_secrets")
+    settings.SECRETS_KEYS = [new]
+    assert hub_token.plain(workspace) == "hf_secret_1"
