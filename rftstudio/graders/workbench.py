@@ -251,5 +251,6 @@ def said(word: str, before: Mapping[str, str], after: Mapping[str, str]) -> str:
         return f"{noun} {was.index(row) + 1} is removed; “Undo the last change” brings it back."
     if verb in ("add", "copy") and len(now) > len(was):
         place = now.index(next(each for each in now if each not in was)) + 1
-        return f"{noun} {place} is {'a copy' if verb == 'copy' else 'new'}; there are {len(now)}."
+        many = f"there are {len(now)}" if len(now) > 1 else "it is the only one"
+        return f"{noun} {place} is {'a copy' if verb == 'copy' else 'new'}; {many}."
     return ""

@@ -62,7 +62,7 @@ def change_the_grader(page: Page) -> None:
     expect(total).to_have_text("0.00")
     credit = page.locator("#marking").get_by_label("Credit for a mention", exact=False).and_(page.locator("input"))
     credit.fill("7")
-    expect(page.locator("#marking .field-error:visible")).to_contain_text("less than or equal to 1")
+    expect(page.locator("#marking .field-error:visible")).to_contain_text("is too large")
     credit.fill("0.4")
     expect(total).to_have_text("0.40")
     expect(page.locator("#scored")).to_contain_text("mentions “emergency” and no other label")

@@ -10,6 +10,7 @@ from django.template.loader import render_to_string
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading import KINDS, parse_spec, spec_errors
 from rftstudio.graders.forms import FORMS
+from rftstudio.graders.forms.rubric import RubricForm
 from rftstudio.graders.forms.tree import Node, texts_of
 from tests.graders.specs import NESTED, ODD, PLAIN
 
@@ -186,7 +187,7 @@ def test_a_duplicate_name_loses_neither_grader() -> None:
 def test_a_criterion_without_a_name_is_called_by_its_first_words() -> None:
     texts = texts_of(stored(PLAIN["rubric"])) | {"g-r0-name": "", "g-r1-name": " "}
     names = [criterion["name"] for criterion in Node(texts).spec["criteria"]]
-    assert names == ["names the drug. and", "blames the patient"]
+    assert names == ["names the drug", "blames the patient"]
 
 
 def test_shares_of_weights_sum_to_the_whole() -> None:
@@ -224,3 +225,16 @@ def test_languages_stand_in_the_order_of_their_names():
     names = [str(label) for _, label in FORMS["format"].base_fields["language"].choices]
     assert names[0] == "any"
     assert names[1:] == sorted(names[1:])
+
+
+@pytest.mark.parametrize(
+    ("sentence", "name"),
+    [
+        ("Does not frighten the patient", "does not frighten"),
+        ("Names the drug and its dose.", "names the drug"),
+        ("Polite.", "polite"),
+        ("The", "the"),
+    ],
+)
+def test_first_words_do_not_end_in_the_middle(sentence, name):
+    assert RubricForm.join(None, [({"name": "", "sentence": sentence}, {})])[0]["name"] == name

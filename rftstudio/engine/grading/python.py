@@ -138,10 +138,10 @@ def _verdict(outcome: Outcome) -> Verdict:
 
 
 def _in_words(failure: Failure) -> str:
-    """`exception: ValueError on line 4 of the source: could not convert …`"""
+    """`The function failed on line 4 of the source: ValueError: could not convert …`"""
     where = f" on line {failure.line} of the source" if failure.line else ""
     if failure.kind == "exception":
-        return f"exception: {failure.type}{where}: {failure.message}".rstrip(": ")
+        return f"The function failed{where}: {failure.type}: {failure.message}".rstrip(": ")
     if failure.kind == "memory":
-        return f"memory: the grader needed more memory than it may have{where}."
-    return f"{failure.kind}: {failure.message}"
+        return f"The function needed more memory than it may have{where}."
+    return failure.message

@@ -235,11 +235,14 @@ def _ask_group(group: Sequence[Criterion], item: Item, sample: Sample) -> list[G
 
 def _grade_criterion(criterion: Criterion, share: float, check: Grade) -> Grade:
     score = None if check.score is None else _turned(criterion, check.score)
+    sentence = criterion.sentence
+    if sentence and sentence[-1] not in ".!?:;… ":
+        sentence += "."
     return Grade(
         criterion.name,
         "criterion",
         score,
-        f"{criterion.sentence} {check.reason}".strip(),
+        f"{sentence} {check.reason}".strip(),
         check.error,
         (check,),
         share,

@@ -18,6 +18,29 @@ from rftstudio.graders.forms.fields import (
 from rftstudio.graders.forms.kind import KindForm, SpecForm
 
 NAME_WORDS = 4
+# Words that end no name.
+_HANGING = frozenset(
+    (
+        "a",
+        "an",
+        "and",
+        "at",
+        "by",
+        "for",
+        "from",
+        "in",
+        "its",
+        "no",
+        "not",
+        "of",
+        "on",
+        "or",
+        "the",
+        "their",
+        "to",
+        "with",
+    )
+)
 
 
 class CriterionForm(SpecForm):
@@ -25,6 +48,8 @@ class CriterionForm(SpecForm):
         label="Criterion",
         big=True,
         widget=forms.Textarea(attrs={"rows": 1, "class": "one-line", "placeholder": "Names the drug and its dose"}),
+        help_text="What a good answer does. A judge is asked just this. Any other check decides by its own rule below, "
+        "and the sentence is for people.",
     )
     name = SpecField(label="Short name", help_text="For charts. Empty: its first words.")
     weight = NumberField(label="Weight", term="")
@@ -113,7 +138,10 @@ class RubricForm(KindForm):
 
 
 def _first_words(sentence: str) -> str:
-    return " ".join(sentence.split()[:NAME_WORDS])[:60].strip(" .,;:").lower()
+    words = sentence.lower().split()[:NAME_WORDS]
+    while len(words) > 1 and words[-1] in _HANGING:
+        words.pop()
+    return " ".join(words)[:60].strip(" .,;:")
 
 
 def _free(name: str, taken: set[str]) -> str:

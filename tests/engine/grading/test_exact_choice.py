@@ -125,7 +125,7 @@ def test_a_contradicting_synonyms_column_gives_no_score():
         ({"synonyms": {"emergancy": ["999"]}}, "synonyms.emergancy", "not one of the choices"),
         ({"synonyms": {"emergency": ["999"], "appointment": ["999"]}}, "synonyms.appointment", "stands for both"),
         ({"synonyms": {"emergency": ["appointment"]}}, "synonyms.emergency", "stands for both"),
-        ({"partial": 1.5}, "partial", "less than or equal to 1"),
+        ({"partial": 1.5}, "partial", "is too large"),
     ],
 )
 def test_author_mistakes(extra, path, says):

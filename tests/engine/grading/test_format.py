@@ -252,7 +252,7 @@ def test_an_empty_answer_passes_nothing():
     [
         ({}, "max_words", "No check is chosen"),
         ({"min_words": 5, "max_words": 3}, "max_words", "less than"),
-        ({"min_words": -1}, "min_words", "greater than or equal to 0"),
+        ({"min_words": -1}, "min_words", "is too small"),
         ({"max_words": 2.5}, "max_words", "number"),
         ({"language": "klingon"}, "language", "no language known"),
         ({"valid_json": "perhaps"}, "valid_json", ""),

@@ -198,7 +198,7 @@ def test_naming_everything_is_punished():
         (keywords("a", " "), "required[1]", "empty"),
         (keywords("a", "A."), "required[1]", "there twice"),
         (keywords("a", forbidden=["b", "A"]), "forbidden[1]", "there twice"),
-        (keywords("a", penalty=2), "penalty", "less than or equal to 1"),
+        (keywords("a", penalty=2), "penalty", "is too large"),
         (keywords("a", inflections="latin"), "inflections", "not known"),
         (keywords("a", synonyms={"a": ["b"], "c": ["b"]}), "synonyms.c", "stands for both"),
         (keywords("a", required_from="{{ item"), "required_from", "never closed"),

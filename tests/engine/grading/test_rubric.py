@@ -139,9 +139,9 @@ def test_a_rubric_inside_a_rubric():
         (rubric(), "criteria", "empty"),
         (rubric(criterion("a", "a"), criterion("a", "b")), "criteria[1].name", "Two criteria"),
         (rubric(criterion("a", "a", weight=0)), "criteria", "Every weight is 0"),
-        (rubric(criterion("a", "a", weight=-1)), "criteria[0].weight", "greater than or equal to 0"),
+        (rubric(criterion("a", "a", weight=-1)), "criteria[0].weight", "is too small"),
         (rubric(criterion("a", "a", polarity="should")), "criteria[0].polarity", "not known"),
-        (rubric(criterion("a", "a", cap=2)), "criteria[0].cap", "less than or equal to 1"),
+        (rubric(criterion("a", "a", cap=2)), "criteria[0].cap", "is too large"),
         (rubric({"name": "a"}), "criteria[0].check", "missing"),
         (
             rubric({"name": "a", "check": {"type": "multi", "calculate_output": "x"}}),
@@ -253,3 +253,11 @@ def test_more_questions_than_fit_one_call(serve):
     assert found.score == 1
     assert len(server.requests) == 3
     assert found.tokens == 360
+
+
+@pytest.mark.parametrize(("sentence", "shown"), [("Says yes", "Says yes. "), ("Says yes.", "Says yes. "), ("", "")])
+def test_sentence_and_reason_do_not_run_into_each_other(sentence, shown):
+    check = {"type": "exact_choice", "choices": ["yes", "no"]}
+    spec = parse_spec({"type": "rubric", "criteria": [{"name": "a", "sentence": sentence, "check": check}]})
+    found = grade(spec, Item("1", (), {"reference_answer": "yes"}), Sample("yes"))
+    assert found.children[0].reason == f"{shown}The answer is “yes”, as expected."
