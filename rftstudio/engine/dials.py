@@ -3,6 +3,7 @@
 It imports no torch, so that the web process may use it; `presets` puts them together.
 """
 
+from rftstudio.engine.approaches import APPROACH_DIALS
 from rftstudio.engine.dial import Dial
 from rftstudio.engine.methods import DEFAULT_METHOD, METHODS
 
@@ -284,7 +285,7 @@ JUDGE_DIALS: tuple[Dial, ...] = (
     ),
 )
 
-DIALS += LIMIT_DIALS + JUDGE_DIALS
+DIALS += LIMIT_DIALS + JUDGE_DIALS + APPROACH_DIALS
 
 EVALUATION_DIALS: tuple[Dial, ...] = (
     Dial("samples", "Answers per task", "Each model answers every task so many times.", "int", 1, 1, 64),

@@ -25,6 +25,7 @@ from rftstudio.engine.presets import TrainingSettings
 from rftstudio.engine.process import CANCELLED, PAUSED, SUCCEEDED, Stop, run_job, say, write_result
 from rftstudio.engine.training.ending import End, Endings
 from rftstudio.engine.training.journal import Journal, Progress
+from rftstudio.engine.training.lessons import ended, lessons
 from rftstudio.engine.training.rewards import Rewarder
 from rftstudio.engine.training.watch import Watch
 from rftstudio.engine.types import Item
@@ -85,6 +86,9 @@ class TrainingRun:
         context = loading.context_length(job.model)
         for split, prompts in (("train", self.train), ("validation", self.validation)):
             loading.check_lengths(prompts, max_new_tokens=settings.max_completion_length, context=context, split=split)
+        self.lessons = (
+            lessons(self.tokenizer, self.train, longest=settings.max_completion_length) if settings.way.copies else []
+        )
 
     def _items(self, split: str) -> list[Item]:
         name = self.job.data.get(split)
@@ -99,6 +103,7 @@ class TrainingRun:
         set_seed(self.job.seed)
         self.model = loading.load_model(self.job.model, self.where)
         stop = loading.stop_tokens(self.model, self.tokenizer)
+        self.lessons = ended(self.lessons, stop=stop)
         return Sampler(self.model, stop=stop, pad=self.tokenizer.pad_token_id)
 
     def _announce(self) -> None:
@@ -122,8 +127,12 @@ class TrainingRun:
             "n_train": len(self.train),
             "n_validation": len(self.validation),
             "judges": described(self.judges),
+            "approach": self.settings.approach,
         }
-        message = f"Training {name} on {len(self.train)} tasks, {self.settings.steps} steps.{in_words(sandbox)}"
+        if self.settings.way.copies:
+            data |= {"n_references": len(self.lessons), "copying_steps": self.settings.copying_steps}
+        message = f"Training {name} on {len(self.train)} tasks, {self.settings.steps} steps."
+        message += _copying(self.settings, n_tasks=len(self.train), n_lessons=len(self.lessons)) + in_words(sandbox)
         say(self.events, message, kind="started", key="started", **data)
 
     def _evaluate(self) -> list[Answer]:
@@ -152,7 +161,7 @@ class TrainingRun:
             self.journal.baseline()
         # Imported late: peft and trl take seconds, and the first point of the curve need not wait for them.
         from rftstudio.engine.training import checkpoints
-        from rftstudio.engine.training.build import build_trainer
+        from rftstudio.engine.training.course import Course
         from rftstudio.engine.training.reporter import Reporter
 
         endings = Endings(self.settings, self.stop, lambda: self.journal.progress)
@@ -165,25 +174,26 @@ class TrainingRun:
             self.journal.progress = Progress.from_json(saved.state)
             say(self.events, f"Going on after step {saved.step}.", step=saved.step)
         watch.begin(saved.step if saved else 0)
-        trainer = build_trainer(
+        course = Course(
             self.model,
             self.tokenizer,
             self.settings,
             prompts=self.train,
+            lessons=self.lessons,
             sampler=self.sampler,
-            journal=self.journal,
             reporter=reporter,
             saved=saved,
             seed=self.job.seed,
         )
+        course.prepare()
         if saved is not None and saved.path.name != checkpoints.RECOVERY:
             reporter.announce(saved)
             # What ended the run before it was killed ends it now, not a step later.
             end = endings.due(seconds=0.0) if saved.step < self.settings.steps else None
             if end is not None and end.kind == "early":
                 return self._settle(end, last=saved.step)
-        trainer.go()
-        return self._settle(reporter.end, last=trainer.state.global_step // self.settings.updates_per_batch)
+        last = course.go()
+        return self._settle(reporter.end, last=last)
 
     def _settle(self, end: End | None, *, last: int) -> int:
         """Write the result, then say so."""
@@ -214,6 +224,16 @@ class TrainingRun:
             message += f" Validation reward {base:.3f} before, {reached:.3f} at best (step {best})."
         say(self.events, message, kind="finished", status=status, culprit="", best_step=best, seconds=seconds)
         return CANCELLED if status == "cancelled" else SUCCEEDED
+
+
+def _copying(settings: TrainingSettings, *, n_tasks: int, n_lessons: int) -> str:
+    """What is said of the reference answers where they are copied; begins with a space."""
+    if not settings.way.copies:
+        return ""
+    which = f"The first {settings.copying_steps} steps copy" if settings.way.reinforces else "They copy"
+    left = n_tasks - n_lessons
+    without = f"; {left} without one {'is' if left == 1 else 'are'} left out of that" if left else ""
+    return f" {which} {n_lessons} reference answer{'' if n_lessons == 1 else 's'}{without}."
 
 
 def _last_words(end: End | None, step: int) -> str:
