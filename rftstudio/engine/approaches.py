@@ -59,7 +59,7 @@ APPROACH_DIALS: tuple[Dial, ...] = (
     Dial(
         "approach",
         "Way of learning",
-        "From the grader's marks (RFT), by copying the reference answers (SFT), or by the second before the first.",
+        "It learns by the grader's marks (RFT), copies the reference answers (SFT), or copies before it is marked.",
         "choice",
         DEFAULT_APPROACH,
         choices=tuple((approach.name, approach.label) for approach in APPROACHES.values()),

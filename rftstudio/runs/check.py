@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings as django_settings
 
 from rftstudio.engine import presets
+from rftstudio.engine.approaches import APPROACHES
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading import Spec, check_variables, grade, parse_spec
 from rftstudio.engine.grading.sandbox.status import refusal
@@ -24,6 +25,7 @@ from rftstudio.registry.model_files import read_model
 from rftstudio.registry.models import BaseModel
 from rftstudio.registry.tokens import too_long
 from rftstudio.runs.judged import check_budget
+from rftstudio.runs.references import check_answers, with_answers
 from rftstudio.tasksets.models import Split, TaskSetVersion
 from rftstudio.tasksets.rows import version_items
 
@@ -70,6 +72,9 @@ def check_launch(
     check_budget(_toolbox(grader_version), full)
     _check_agreement(grader_version)
     _check_model(base_model)
+    if APPROACHES[full["approach"]].copies:
+        items["train"] = with_answers(items["train"], taskset_version.definition["answer_type"])
+        check_answers(base_model, items["train"], longest=full["max_completion_length"])
     _check_lengths(base_model, [*items["train"], *items["validation"], *test], full["max_completion_length"])
     _check_disk()
     return Checked(full, items, test)
