@@ -59,7 +59,7 @@ APPROACH_DIALS: tuple[Dial, ...] = (
     Dial(
         "approach",
         "Way of learning",
-        "It learns by the grader's marks (RFT), copies the reference answers (SFT), or copies before it is marked.",
+        "By the grader's marks (RFT), by copying the reference answers (SFT), or by SFT first and RFT after it.",
         "choice",
         DEFAULT_APPROACH,
         choices=tuple((approach.name, approach.label) for approach in APPROACHES.values()),

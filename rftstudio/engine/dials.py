@@ -9,7 +9,13 @@ from rftstudio.engine.methods import DEFAULT_METHOD, METHODS
 
 DIALS: tuple[Dial, ...] = (
     Dial(
-        "steps", "Steps", "At each step a batch of answers is sampled, graded and learned from.", "int", 80, 1, 100_000
+        "steps",
+        "Steps",
+        "At each step a batch of answers is sampled, graded and learned from; in SFT, a batch of reference answers.",
+        "int",
+        80,
+        1,
+        100_000,
     ),
     Dial(
         "batch_size",

@@ -28,6 +28,7 @@
       const control = field.querySelector("[name]");
       field.hidden = Boolean(control) && meant.ways[chosen.value].includes(control.name) && !field.querySelector(".field-error");
     }
+    for (const row of form.querySelectorAll("tr[data-dial]")) row.hidden = meant.ways[chosen.value].includes(row.dataset.dial);
     document.getElementById("baseline-tick").hidden = chosen.value === "sft";
   };
   form.addEventListener("change", (event) => { if (event.target.name === "approach") sort(); });
