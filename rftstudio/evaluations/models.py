@@ -65,6 +65,11 @@ class Comparison(EngineJob):
             base, tuned = f"Training {self.against_id}", f"Training {self.run_id}"
         return {"base": base, "tuned": tuned}
 
+    @property
+    def short_names(self) -> dict[str, str]:
+        """The same for columns of a file: base and tuned, or sft and rft."""
+        return {side: name.lower().replace(" + ", "_").replace(" ", "_") for side, name in self.names.items()}
+
     def ingest(self, log: str, rows: list[dict[str, Any]]) -> None:
         from rftstudio.evaluations.ingest import ingest_rows
 

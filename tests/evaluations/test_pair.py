@@ -1,5 +1,7 @@
 """A reinforcement and its SFT baseline: each against the base, and against each other, on the same test tasks."""
 
+import json
+
 import pytest
 
 from rftstudio.engine.errors import SpecError
@@ -135,3 +137,23 @@ def test_a_training_without_baseline_shows_no_three(rft, as_alice):
     page = as_alice.get(f"/comparisons/{comparison.pk}/")
     assert page.context["trio"] == []
     assert "the tuned model scores 1.00 against 0.00" in page.text
+
+
+def test_files_have_the_names_of_the_two(rft, sft, as_alice):
+    pair = against(rft, sft, SOME, RIGHT)
+    table = b"".join(as_alice.get(f"/comparisons/{pair.pk}/answers.csv").streaming_content).decode()
+    assert "sft_answer,sft_score" in table
+    assert "rft_answer,rft_score" in table
+    line = b"".join(as_alice.get(f"/comparisons/{pair.pk}/answers.jsonl").streaming_content).decode().splitlines()[7]
+    assert (json.loads(line)["sft_score"], json.loads(line)["rft_score"]) == (0.0, 1.0)
+    assert json.loads(line)["rft"][0]["text"] == RIGHT[7]
+
+
+def test_the_pair_can_be_compared_again_from_its_page(rft, sft, as_alice, as_vera):
+    pair = against(rft, sft, SOME, RIGHT)
+    address = f"/comparisons/{pair.pk}/again/"
+    assert f'action="{address}"' in as_alice.get(f"/comparisons/{pair.pk}/").text
+    assert as_vera.post(address).status_code == 403
+    assert as_alice.get(address).status_code == 405
+    as_alice.post(address)
+    assert Comparison.objects.order_by("-pk")[0].against == sft

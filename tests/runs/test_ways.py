@@ -1,6 +1,7 @@
 """Ways of learning on the pages: launching SFT, SFT first, a baseline beside a training, and what their pages say."""
 
 import pytest
+from django.utils import timezone
 
 from rftstudio.engine.approaches import APPROACHES, READ_BY
 from rftstudio.engine.errors import SpecError
@@ -177,7 +178,7 @@ def test_judges_are_asked_about_what_is_sampled():
     assert whole - answers_of(resolve("quick", {"approach": "sft_rft"})) == 20 * 72
 
 
-def sft_at(workspace, bob, *, approach="sft", steps=10):
+def sft_at(workspace, bob, *, approach="sft", steps=10, copying=1.0):
     run = run_at(0, workspace=workspace, by=bob, total=steps)
     run.settings = {**run.settings, "approach": approach, "warm_start_steps": 4}
     run.save()
@@ -187,6 +188,8 @@ def sft_at(workspace, bob, *, approach="sft", steps=10):
     for step in range(1, steps + 1):
         copies = approach == "sft" or step <= 4
         data = {"step": step, "total_steps": steps, "stage": "sft" if copies else "rft", "timing": timing}
+        if copies:
+            data["timing"] = timing | {"training": copying, "step": copying}
         data |= {"train_loss": 2.0 / step} if copies else {"train_reward_mean": 0.5, "entropy": 1.0}
         if step % 2 == 0:
             data |= {"valid_reward_mean": 0.1 * step, "valid_reward_ci": [0.0, 1.0]}
@@ -240,3 +243,10 @@ def test_a_reinforcement_has_neither(workspace, bob, as_bob):
     old = {name: value for name, value in run.settings.items() if name not in ("approach", "warm_start_steps")}
     Run.objects.filter(pk=run.pk).update(settings=old)
     assert as_bob.get(f"/runs/{run.pk}/?tab=settings").status_code == 200, "one of before there were others"
+
+
+def test_the_time_left_of_two_stages_is_not_reckoned_from_the_first(workspace, bob, as_bob):
+    run = sft_at(workspace, bob, approach="sft_rft", steps=6, copying=100.0)
+    progress = {"done": 6, "total": 20}
+    Run.objects.filter(pk=run.pk).update(status="running", started_at=timezone.now(), progress=progress)
+    assert as_bob.get(f"/runs/{run.pk}/").context["left"] < 60, "fourteen steps of a second each"

@@ -126,7 +126,9 @@ def _standing(run: Run, found: list[dict[str, Any]]) -> dict[str, Any]:
     spent = run.seconds_spent
     left = None
     if run.status == Status.RUNNING:
-        left = seconds_left(found, total_steps=total, eval_interval=int(run.settings.get("eval_interval") or 1))
+        # A step that copies says nothing of how long one of reinforcement takes.
+        alike = [point for point in found if point.get("stage") != "sft"] if run.way.reinforces else found
+        left = seconds_left(alike, total_steps=total, eval_interval=int(run.settings.get("eval_interval") or 1))
         if left is None and run.expected_seconds:
             left = max(0.0, run.expected_seconds - (spent or 0.0))
         left = within_limit(left, found, run.settings.get("max_minutes") or 0.0)
