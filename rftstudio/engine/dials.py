@@ -3,12 +3,19 @@
 It imports no torch, so that the web process may use it; `presets` puts them together.
 """
 
+from rftstudio.engine.approaches import APPROACH_DIALS
 from rftstudio.engine.dial import Dial
 from rftstudio.engine.methods import DEFAULT_METHOD, METHODS
 
 DIALS: tuple[Dial, ...] = (
     Dial(
-        "steps", "Steps", "At each step a batch of answers is sampled, graded and learned from.", "int", 80, 1, 100_000
+        "steps",
+        "Steps",
+        "At each step a batch of answers is sampled, graded and learned from; in SFT, a batch of reference answers.",
+        "int",
+        80,
+        1,
+        100_000,
     ),
     Dial(
         "batch_size",
@@ -284,7 +291,7 @@ JUDGE_DIALS: tuple[Dial, ...] = (
     ),
 )
 
-DIALS += LIMIT_DIALS + JUDGE_DIALS
+DIALS += LIMIT_DIALS + JUDGE_DIALS + APPROACH_DIALS
 
 EVALUATION_DIALS: tuple[Dial, ...] = (
     Dial("samples", "Answers per task", "Each model answers every task so many times.", "int", 1, 1, 64),

@@ -109,7 +109,7 @@ def sampling_seconds(timing: Timing, work: Workload, *, prompts: int, samples: i
 
 
 def training_seconds(timing: Timing, work: Workload, settings: TrainingSettings) -> float:
-    """Seconds of the updates of one step. Nothing is taken off for groups that need no update."""
+    """Seconds of the updates of one step of reinforcement. Nothing is taken off for groups that need no update."""
     prompts = settings.prompts_per_step
     mean = min(work.answer_tokens, float(settings.max_completion_length))
     own = work.prompt_tokens - work.shared_tokens
@@ -120,12 +120,24 @@ def training_seconds(timing: Timing, work: Workload, settings: TrainingSettings)
     return timing.train_token_s * distinct * passes
 
 
+def copying_seconds(timing: Timing, work: Workload, settings: TrainingSettings) -> float:
+    """Seconds of one step that copies reference answers, which are as long as answers are."""
+    mean = min(work.answer_tokens, float(settings.max_completion_length))
+    own = work.prompt_tokens - work.shared_tokens
+    return timing.train_token_s * (work.shared_tokens + settings.sft_batch_size * (own + mean))
+
+
 def estimate_training(timing: Timing, work: Workload, settings: TrainingSettings) -> Estimate:
-    """Expected seconds of a run with these settings."""
+    """Expected seconds of a run with these settings. Its step is the mean over all, whichever way each learns."""
     longest = settings.max_completion_length
-    step = sampling_seconds(
-        timing, work, prompts=settings.prompts_per_step, samples=settings.group_size, longest=longest
-    ) + training_seconds(timing, work, settings)
+    copying = settings.copying_steps
+    learning = copying * copying_seconds(timing, work, settings)
+    if settings.steps > copying:
+        each = sampling_seconds(
+            timing, work, prompts=settings.prompts_per_step, samples=settings.group_size, longest=longest
+        ) + training_seconds(timing, work, settings)
+        learning += (settings.steps - copying) * each
+    step = learning / settings.steps
     items = min(settings.eval_items, work.n_validation)
     evaluation = sampling_seconds(timing, work, prompts=items, samples=settings.eval_samples, longest=longest)
     evaluations = -(-settings.steps // settings.eval_interval)

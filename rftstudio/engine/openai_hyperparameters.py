@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rftstudio.engine.approaches import APPROACHES, DEFAULT_APPROACH, Approach
 from rftstudio.engine.dial import Value
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.presets import DEFAULT_PRESET, DIALS, resolve
@@ -51,13 +52,20 @@ RANGES = {
 NAMES = (*RANGES, "reasoning_effort")
 
 
-def settings_of(given: Mapping[str, Any], *, n_train: int, preset: str = DEFAULT_PRESET) -> dict[str, Value]:
+def settings_of(
+    given: Mapping[str, Any],
+    *,
+    n_train: int,
+    preset: str = DEFAULT_PRESET,
+    approach: Approach = APPROACHES[DEFAULT_APPROACH],
+) -> dict[str, Value]:
     """What these hyperparameters change about `preset`, for `presets.resolve`. n_train: training tasks, at least 1.
 
     batch_size counts tasks, of which each gets the preset's number of answers times compute_multiplier;
     n_epochs are passes over the training tasks, the last step rounded up; learning_rate_multiplier is of the
     preset's rate; eval_samples are answers per validation task. reasoning_effort is room to think: an answer may
-    be twice (medium) or four times (high) as long as the preset's, and never shorter.
+    be twice (medium) or four times (high) as long as the preset's, and never shorter. Where nothing is reinforced,
+    batch_size counts reference answers, and compute_multiplier is refused, since no answers are sampled to learn from.
     Raises `SpecError(path="hyperparameters.NAME")`.
     """
     for name in given:
@@ -66,6 +74,8 @@ def settings_of(given: Mapping[str, Any], *, n_train: int, preset: str = DEFAULT
     values = {name: _read(name, given[name]) for name in RANGES if given.get(name, AUTO) not in (AUTO, None)}
     usual = resolve(preset)
     changes: dict[str, Value] = {}
+    if not approach.reinforces:
+        return _within_ours(_copying(values, usual, n_train) | _common(given, values, usual), values)
     group = usual["group_size"]
     if "compute_multiplier" in values:
         group = changes["group_size"] = max(2, round(group * values["compute_multiplier"]))
@@ -75,6 +85,13 @@ def settings_of(given: Mapping[str, Any], *, n_train: int, preset: str = DEFAULT
     if "n_epochs" in values:
         steps = changes["steps"] = max(1, math.ceil(values["n_epochs"] * n_train / tasks))
         changes["warmup_steps"] = min(usual["warmup_steps"], steps // WARM_SHARE)
+    changes |= _common(given, values, usual)
+    return _within_ours(changes, values)
+
+
+def _common(given: Mapping[str, Any], values: Mapping[str, float], usual: Mapping[str, Any]) -> dict[str, Value]:
+    """What has one meaning whichever way is learned."""
+    changes: dict[str, Value] = {}
     if "learning_rate_multiplier" in values:
         changes["learning_rate"] = usual["learning_rate"] * values["learning_rate_multiplier"]
     for name in ("eval_interval", "eval_samples"):
@@ -83,7 +100,18 @@ def settings_of(given: Mapping[str, Any], *, n_train: int, preset: str = DEFAULT
     longer = EFFORTS[_effort(given.get("reasoning_effort"))]
     if longer > 1:
         changes["max_completion_length"] = usual["max_completion_length"] * longer
-    return _within_ours(changes, values)
+    return changes
+
+
+def _copying(values: Mapping[str, float], usual: Mapping[str, Any], n_train: int) -> dict[str, Value]:
+    if "compute_multiplier" in values:
+        raise _error("compute_multiplier", "SFT samples no answers to learn from.", "Leave it out.")
+    tasks = int(values.get("batch_size", usual["sft_batch_size"]))
+    changes: dict[str, Value] = {"sft_batch_size": tasks} if "batch_size" in values else {}
+    if "n_epochs" in values:
+        steps = changes["steps"] = max(1, math.ceil(values["n_epochs"] * n_train / tasks))
+        changes["warmup_steps"] = min(usual["warmup_steps"], steps // WARM_SHARE)
+    return changes
 
 
 def _read(name: str, raw: Any) -> float:
@@ -111,6 +139,7 @@ SOURCES = {
     "steps": ("n_epochs",),
     "group_size": ("compute_multiplier",),
     "batch_size": ("batch_size", "compute_multiplier"),
+    "sft_batch_size": ("batch_size",),
     "learning_rate": ("learning_rate_multiplier",),
     "eval_interval": ("eval_interval",),
     "eval_samples": ("eval_samples",),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from rftstudio.engine.approaches import APPROACHES, SFT_RFT, Approach
 from rftstudio.engine.dial import Dial, Value
 from rftstudio.engine.dials import DIALS, EVALUATION_DIALS
 from rftstudio.engine.errors import SpecError
@@ -70,6 +71,20 @@ class TrainingSettings:
     pause_on_finding: bool
     judge_tokens: int
     judge_cost: float
+    approach: str  # a name of `APPROACHES`
+    warm_start_steps: int
+    sft_batch_size: int
+
+    @property
+    def way(self) -> Approach:
+        return APPROACHES[self.approach]
+
+    @property
+    def copying_steps(self) -> int:
+        """How many of the steps, the first ones, copy reference answers."""
+        if not self.way.copies:
+            return 0
+        return self.warm_start_steps if self.way.reinforces else self.steps
 
     @property
     def prompts_per_step(self) -> int:
@@ -220,6 +235,12 @@ def check_training(settings: Mapping[str, Any]) -> dict[str, Any]:
             "CISPO takes this as the largest weight of a token, and would never give one its full weight.",
             path="epsilon_high",
             fix="Use 1 or more; 5 is usual.",
+        )
+    if values["approach"] == SFT_RFT and values["warm_start_steps"] >= values["steps"]:
+        raise SpecError(
+            f"{values['warm_start_steps']} of {values['steps']} steps are SFT, so none is left for reinforcement.",
+            path="warm_start_steps",
+            fix="Set it below the number of steps, or choose SFT alone.",
         )
     return values
 

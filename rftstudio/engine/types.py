@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 from rftstudio.engine.errors import SpecError
 
 Role = Literal["system", "user", "assistant", "developer"]
+ANSWER = "$answer"  # an item's key of its own: no column of a task set can have this name
 ROLES: tuple[Role, ...] = ("system", "user", "assistant", "developer")
 NO_METRICS: Mapping[str, float] = {}  # shared; picklable, which a read-only proxy is not
 
@@ -31,15 +32,18 @@ class Message:
 class Item:
     """One task: the messages a model sees and every extra field (`reference_answer` among them).
 
-    The JSON form is OpenAI's RFT row: `messages` and any other keys beside it; our `id` is kept.
+    answer: the reference answer word for word as a model is to write it, where it is to be copied; graders do not see
+    it. The JSON form is OpenAI's RFT row: `messages` and any other keys beside it; our `id` and `$answer` are kept.
     """
 
     id: str
     messages: tuple[Message, ...]
     fields: Mapping[str, Any] = field(default_factory=dict)
+    answer: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return {"id": self.id, "messages": [message.to_json() for message in self.messages], **self.fields}
+        row = {"id": self.id, "messages": [message.to_json() for message in self.messages], **self.fields}
+        return row if self.answer is None else {**row, ANSWER: self.answer}
 
     @classmethod
     def from_json(cls, row: Any, *, where: str = "item") -> "Item":
@@ -66,8 +70,11 @@ class Item:
                 path=f"{where}.messages[{len(messages) - 1}].role",
                 fix="Remove the model's own answer from the end and keep it as reference_answer.",
             )
-        fields = {key: value for key, value in row.items() if key not in ("id", "messages")}
-        return cls(id=str(row.get("id", where)), messages=tuple(messages), fields=fields)
+        answer = row.get(ANSWER)
+        if answer is not None and not isinstance(answer, str):
+            raise SpecError("The answer to copy must be text.", path=f"{where}.{ANSWER}", fix="Write it as a string.")
+        fields = {key: value for key, value in row.items() if key not in ("id", "messages", ANSWER)}
+        return cls(id=str(row.get("id", where)), messages=tuple(messages), fields=fields, answer=answer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,9 +49,11 @@ def create_comparison(
     settings: Mapping[str, Any] | None = None,
     seed: int | None = None,
     automatic: bool = False,
+    against: Run | None = None,
 ) -> Comparison:
     """Queue base against tuned over the test split, both with the same seeds.
 
+    against: a run of the same tasks, grader and base model, whose tuned model takes the place of the base.
     settings: what differs from `default_settings` (engine/presets.py, `EVALUATION_DIALS`). seed: the run's, unless
     given. Raises `SpecError` (path: the setting) where nothing can be compared, `SystemFault` where the disk refuses.
     """
@@ -59,7 +61,7 @@ def create_comparison(
     items = _items(run)
     toolbox = _toolbox(run)
     check_budget(toolbox, values)
-    tuned = _tuned_adapter(run)
+    sides = (_opponent(run, against), _tuned_adapter(run))
     directory: Path | None = None
     try:
         with transaction.atomic():
@@ -68,6 +70,7 @@ def create_comparison(
             comparison = Comparison.objects.create(
                 workspace=run.workspace,
                 run=run,
+                against=against,
                 automatic=automatic,
                 settings=values,
                 seed=run.seed if seed is None else seed,
@@ -76,7 +79,7 @@ def create_comparison(
             )
             directory = comparison.directory
             shutil.rmtree(directory, ignore_errors=True)  # of a row that was never committed
-            write_job(directory, _job(comparison, tuned, toolbox), {"items": items}, toolbox.lists)
+            write_job(directory, _job(comparison, sides, toolbox), {"items": items}, toolbox.lists)
             queue.submit(comparison)
     except BaseException:
         if directory is not None:
@@ -91,17 +94,29 @@ def compare_once(*, run: Run) -> Comparison | None:
     Called at the same moment by two workers it makes one. Where it cannot be made, a failed one says why, so that it
     is tried once and somebody can read the reason.
     """
+    return _once(run=run, against=None)
+
+
+def compare_pair_once(*, baseline: Run) -> Comparison | None:
+    """A reinforcement against the SFT launched beside it, once both have a model; None where that is not so."""
+    if baseline.baseline_for is None or baseline.status != Status.SUCCEEDED or baseline.tuned_model_id is None:
+        return None
+    return _once(run=baseline.baseline_for, against=baseline)
+
+
+def _once(*, run: Run, against: Run | None) -> Comparison | None:
     with transaction.atomic():
         locked = Run.objects.select_for_update().filter(pk=run.pk, status=Status.SUCCEEDED).first()
-        if locked is None or locked.tuned_model_id is None or locked.comparisons.exists():
+        if locked is None or locked.tuned_model_id is None or locked.comparisons.filter(against=against).exists():
             return None
         try:
-            return create_comparison(run=locked, by=locked.created_by, automatic=True)
+            return create_comparison(run=locked, by=locked.created_by, automatic=True, against=against)
         except EngineError as error:
             log.warning("Run %s cannot be compared: %s", run.pk, error)
             return Comparison.objects.create(
                 workspace=locked.workspace,
                 run=locked,
+                against=against,
                 automatic=True,
                 status=Status.FAILED,
                 error=str(error),
@@ -114,7 +129,8 @@ def compare_once(*, run: Run) -> Comparison | None:
 def compare_again(*, comparison: Comparison, by: User | None = None) -> Comparison:
     """A new comparison with the settings and seed of an old one. Raises as `create_comparison`."""
     run, old = comparison.run, comparison.settings
-    return create_comparison(run=run, by=by, settings=old, seed=comparison.seed if old else None)
+    seed = comparison.seed if old else None
+    return create_comparison(run=run, by=by, settings=old, seed=seed, against=comparison.against)
 
 
 def _items(run: Run) -> list[Item]:
@@ -126,6 +142,22 @@ def _items(run: Run) -> list[Item]:
             fix="Put some items into the test split, publish, and train again.",
         )
     return items
+
+
+def _opponent(run: Run, against: Run | None) -> Adapter:
+    """What answers in the place of the base: the base itself, or another run's model. Its name is "base" all the same.
+
+    Raises `SpecError` where the two cannot be compared task by task.
+    """
+    if against is None:
+        return Adapter("base")
+    for name, what in (("taskset_version", "tasks"), ("grader_version", "grader"), ("base_model", "base model")):
+        if getattr(run, f"{name}_id") != getattr(against, f"{name}_id"):
+            raise SpecError(
+                f"The two trainings do not have the same {what}, so their models cannot be compared task by task.",
+                fix="Compare each with its base model.",
+            )
+    return Adapter("base", _tuned_adapter(against).path)
 
 
 def _tuned_adapter(run: Run) -> Adapter:
@@ -147,7 +179,7 @@ def _toolbox(run: Run) -> Toolbox:
     return Toolbox.of(run.workspace, spec)
 
 
-def _job(comparison: Comparison, tuned: Adapter, toolbox: Toolbox) -> Job:
+def _job(comparison: Comparison, sides: tuple[Adapter, Adapter], toolbox: Toolbox) -> Job:
     run, version = comparison.run, comparison.run.taskset_version
     base = run.base_model
     return Job(
@@ -158,7 +190,7 @@ def _job(comparison: Comparison, tuned: Adapter, toolbox: Toolbox) -> Job:
         data={"items": "items.jsonl"},
         seed=comparison.seed,
         json_answers=version.definition.get("answer_type") == AnswerType.JSON,
-        adapters=(Adapter("base"), tuned),
+        adapters=sides,
         labels={"taskset": str(version), "grader": str(run.grader_version), "run": str(run)},
         lists=list_files(toolbox.lists),
         judges=toolbox.endpoints(),

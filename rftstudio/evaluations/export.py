@@ -27,7 +27,7 @@ def csv_lines(comparison: Comparison) -> Iterator[str]:
     labels = _labels(comparison)
     sides = ["answer", "score", "reason", "cut_off"]
     columns = ["item", "tags", *labels, "reference_answer", "outcome", "difference", "answer_number"]
-    columns += [f"{model}_{name}" for model in ("base", "tuned") for name in sides]
+    columns += [f"{model}_{name}" for model in comparison.short_names.values() for name in sides]
     writer = csv.writer(_Echo())
     yield "\ufeff" + str(writer.writerow(columns))
     for row in _rows(comparison):
@@ -48,7 +48,11 @@ def csv_lines(comparison: Comparison) -> Iterator[str]:
 
 
 def json_lines(comparison: Comparison) -> Iterator[str]:
-    """One object an item: its inputs, the reference, the outcome, and under `base` and `tuned` the graded answers."""
+    """One object an item: its inputs, the reference, the outcome, and under `base` and `tuned` the graded answers.
+
+    Two tuned models stand under their own names.
+    """
+    base, tuned = comparison.short_names.values()
     for row in _rows(comparison):
         item = row.item
         line = {
@@ -57,11 +61,11 @@ def json_lines(comparison: Comparison) -> Iterator[str]:
             "inputs": dict(row.inputs),
             "reference_answer": row.reference,
             "outcome": item.outcome,
-            "base_score": item.base_score,
-            "tuned_score": item.tuned_score,
+            f"{base}_score": item.base_score,
+            f"{tuned}_score": item.tuned_score,
             "difference": item.difference,
-            "base": _answers(row.pairs, "base"),
-            "tuned": _answers(row.pairs, "tuned"),
+            base: _answers(row.pairs, "base"),
+            tuned: _answers(row.pairs, "tuned"),
         }
         yield json.dumps(line, ensure_ascii=False) + "\n"
 

@@ -8,7 +8,7 @@ from rftstudio.evaluations.words import plain
 from rftstudio.lib import charts
 
 Summary = Mapping[str, Any]
-NAMES = {"base": "base", "tuned": "tuned"}
+NAMES = {"base": "base", "tuned": "tuned"}  # what they are called on the page, by name in the summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def rows(summary: Summary) -> list[dict[str, Any]]:
     return [whole, *summary["criteria"]]
 
 
-def scores(summary: Summary) -> dict[str, Any] | None:
+def scores(summary: Summary, names: Mapping[str, str] = NAMES) -> dict[str, Any] | None:
     """Horizontal bars, base under tuned, for the whole score and every criterion, with 95 % intervals."""
     shown = [row for row in rows(summary) if all(row["intervals"][name] for name in NAMES)]
     if not shown:
@@ -76,7 +76,7 @@ def scores(summary: Summary) -> dict[str, Any] | None:
             {
                 "type": "bar",
                 "orientation": "h",
-                "name": NAMES[model],
+                "name": names[model],
                 "y": labels,
                 "x": means,
                 "marker": {"color": colour, "pattern": {"shape": pattern, "solidity": 0.35}},
@@ -89,7 +89,7 @@ def scores(summary: Summary) -> dict[str, Any] | None:
                     "color": "--ink",
                     "width": 4,
                 },
-                "hovertemplate": "%{y}<br>" + NAMES[model] + " %{x:.2f}<extra></extra>",
+                "hovertemplate": "%{y}<br>" + names[model] + " %{x:.2f}<extra></extra>",
             }
         )
     axis = {"range": [0, 1.02], "tickformat": ".1f"} if summary.get("scale") else {}

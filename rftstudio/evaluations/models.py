@@ -14,15 +14,17 @@ from rftstudio.tasksets.models import TaskSet, TaskSetVersion
 
 
 class Comparison(EngineJob):
-    """Base against tuned on the test split of a run's task set version.
+    """Base against tuned on the test split of a run's task set version, or two tuned models against each other.
 
+    against: the run whose model takes the place of the base; its answers, scores and columns are called "base" here.
     settings: the engine's evaluation settings. result: what the engine reported (weights, versions, warnings).
     summary: the statistics, made once when it ends (`summary.py`).
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="comparisons")
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="comparisons")
-    automatic = models.BooleanField(default=False)  # made because the run ended; at most one a run
+    against = models.ForeignKey(Run, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    automatic = models.BooleanField(default=False)  # made because the run ended; at most one a run and opponent
     settings = models.JSONField(default=dict)
     seed = models.PositiveIntegerField(default=0)
     result = models.JSONField(default=dict, blank=True)
@@ -36,7 +38,14 @@ class Comparison(EngineJob):
     class Meta:
         ordering: ClassVar = ["-created_at"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["run"], condition=Q(automatic=True), name="one_automatic_comparison_a_run")
+            models.UniqueConstraint(
+                fields=["run"],
+                condition=Q(automatic=True, against__isnull=True),
+                name="one_automatic_comparison_a_run",
+            ),
+            models.UniqueConstraint(
+                fields=["run", "against"], condition=Q(automatic=True), name="one_automatic_comparison_a_pair"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -52,6 +61,22 @@ class Comparison(EngineJob):
     @property
     def taskset(self) -> TaskSet:
         return self.run.taskset_version.taskset
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What the two sides are called: base and tuned, or by how the two models were trained."""
+        if self.against is None:
+            return {"base": "Base", "tuned": "Tuned"}
+        short = {"rft": "RFT", "sft_rft": "SFT + RFT", "sft": "SFT"}
+        base, tuned = (short[run.way.name] for run in (self.against, self.run))
+        if base == tuned:
+            base, tuned = f"Training {self.against_id}", f"Training {self.run_id}"
+        return {"base": base, "tuned": tuned}
+
+    @property
+    def short_names(self) -> dict[str, str]:
+        """The same for columns of a file: base and tuned, or sft and rft."""
+        return {side: name.lower().replace(" + ", "_").replace(" ", "_") for side, name in self.names.items()}
 
     def ingest(self, log: str, rows: list[dict[str, Any]]) -> None:
         from rftstudio.evaluations.ingest import ingest_rows

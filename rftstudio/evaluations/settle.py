@@ -9,6 +9,7 @@ from django.db import transaction
 from rftstudio.evaluations.models import Answer, ComparedItem, Comparison, Outcome
 from rftstudio.evaluations.summary import MODELS, Given, ItemAnswers, read_grade, summarise
 from rftstudio.runs.jobs import Status
+from rftstudio.runs.models import Run
 from rftstudio.tasksets.models import Split, VersionItem
 
 MAX_SEARCH_TEXT = 20_000  # characters an item
@@ -89,7 +90,7 @@ def _compared(comparison: Comparison, row: VersionItem, item: ItemAnswers, texts
 def _weights(comparison: Comparison) -> dict[str, dict[str, Any]]:
     """Which weights answered, as the engine found them, and whether the adapter is the one that the run registered."""
     reported = comparison.result.get("models", {})
-    expected = comparison.run.tuned_model.adapter_hash if comparison.run.tuned_model else ""
+    expected = {"base": _hash_of(comparison.against), "tuned": _hash_of(comparison.run)}
     weights = {}
     for model in MODELS:
         found = reported.get(model, {})
@@ -97,9 +98,14 @@ def _weights(comparison: Comparison) -> dict[str, dict[str, Any]]:
         weights[model] = {
             "adapter_hash": adapter_hash,
             "seconds": found.get("seconds"),
-            "as_expected": (adapter_hash == expected) if model == "tuned" else not adapter_hash,
+            "as_expected": adapter_hash == expected[model],
         }
     return weights
+
+
+def _hash_of(run: Run | None) -> str:
+    """Of the adapter that a run registered; "" for the base, which has none."""
+    return run.tuned_model.adapter_hash if run and run.tuned_model else ""
 
 
 def _fail(comparison: Comparison, missing: int) -> None:

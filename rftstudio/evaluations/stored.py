@@ -22,13 +22,20 @@ class ComparedAnswers:
 
     def _of(self, taskset: TaskSet) -> "QuerySet[Answer]":
         return Answer.objects.filter(comparison__run__taskset_version__taskset=taskset).select_related(
-            "comparison__run"
+            "comparison__run", "comparison__against"
         )
 
 
 def _stored(row: Answer) -> StoredAnswer:
-    whose = f"{row.model} model, comparison of {row.comparison.run}"
+    whose = f"{_side(row)} model, comparison of {row.comparison.run}"
     return StoredAnswer(f"comparison:{row.pk}", row.item_key, row.text, whose, row.truncated)
+
+
+def _side(row: Answer) -> str:
+    """base, tuned, or how the model was trained."""
+    if row.comparison.against is None:
+        return row.model
+    return row.comparison.names.get(row.model, row.model)
 
 
 class CheckedAnswers:

@@ -26,8 +26,14 @@ def difference(row: Summary) -> str:
     return f"{plain(row['difference'], sign=True)} {interval(row)}".strip()
 
 
-def headline(summary: Summary) -> str:
-    """The one sentence. Says how many tasks it speaks of, and how many were left out."""
+TUNED = "the tuned model"
+
+
+def headline(summary: Summary, *, tuned: str = TUNED, base: str = "") -> str:
+    """The one sentence. Says how many tasks it speaks of, and how many were left out.
+
+    tuned, base: what the two models are called; a base that is the base model needs no name.
+    """
     if not summary:
         return ""
     if "difference" not in summary:
@@ -38,9 +44,9 @@ def headline(summary: Summary) -> str:
         tasks = (
             f"On {n} of {summary['n_items']} unseen tasks ({excluded} {'has' if excluded == 1 else 'have'} no score)"
         )
+    other = plain(summary["base"]) + (f" of {base}" if base else "")
     return (
-        f"{tasks} the tuned model scores {plain(summary['tuned'])} against {plain(summary['base'])}, "
-        f"{difference(summary)}; {counts(summary)}."
+        f"{tasks} {tuned} scores {plain(summary['tuned'])} against {other}, {difference(summary)}; {counts(summary)}."
     )
 
 
@@ -49,8 +55,9 @@ def counts(row: Summary) -> str:
     return f"better on {row['better']}, worse on {row['worse']}, same on {row['same']}"
 
 
-def claim(summary: Summary) -> str:
+def claim(summary: Summary, *, tuned: str = TUNED) -> str:
     """What may be said, and what not."""
+    tuned = tuned[:1].upper() + tuned[1:]
     if "difference" not in summary:
         return "Nothing can be said about which is better."
     if summary["low"] is None:
@@ -58,8 +65,8 @@ def claim(summary: Summary) -> str:
     if not summary["better"] + summary["worse"]:
         return "No difference can be claimed: every task came out the same."
     return {
-        "better": "The tuned model is better: the whole interval lies above 0.",
-        "worse": "The tuned model is worse: the whole interval lies below 0.",
+        "better": f"{tuned} is better: the whole interval lies above 0.",
+        "worse": f"{tuned} is worse: the whole interval lies below 0.",
         "unclear": "No difference can be claimed: the interval holds 0, so luck with these tasks could explain it.",
     }[summary["verdict"]]
 

@@ -90,7 +90,7 @@ def run_loop(
     )
     say(f"training {run.pk}: {PRESETS[preset].label.lower()}, {run.settings['steps']} steps, on {model}")
     follow(run, tell_run(run, say))
-    comparison = compare_once(run=run) or run.comparisons.order_by("pk").first()
+    comparison = compare_once(run=run) or run.comparisons.filter(against=None).order_by("pk").first()
     if comparison is None:
         raise SystemFault("The training kept no model, so there is nothing to compare.")
     say("base and tuned answer the unseen tasks")

@@ -50,10 +50,10 @@ def spine_of(taskset: TaskSet) -> Spine:
     version = taskset.versions.only("number").order_by("-number").first()
     grader = Grader.objects.filter(taskset=taskset, archived_at=None).order_by("-in_use", "-updated_at").first()
     grader_version = grader.latest_version if grader else None
-    run = Run.objects.filter(taskset_version__taskset=taskset).order_by("-pk").first()
-    comparison = (
-        Comparison.objects.filter(run__taskset_version__taskset=taskset).order_by("-pk").first() if run else None
-    )
+    # The baseline that was launched beside a training is not the training.
+    run = Run.objects.filter(taskset_version__taskset=taskset, baseline_for=None).order_by("-pk").first()
+    compared_with_base = Comparison.objects.filter(run__taskset_version__taskset=taskset, against=None)
+    comparison = compared_with_base.filter(run__baseline_for=None).order_by("-pk").first() if run else None
     check = (
         Readiness.objects.filter(taskset_version__taskset=taskset)
         .select_related("taskset_version", "grader_version")

@@ -86,7 +86,7 @@ def smoothing_window(total_steps: int) -> int:
     return max(4, min(25, total_steps // 10))
 
 
-def reward_curve(points: Sequence[Point], *, total_steps: int, best_step: int | None = None) -> Figure:
+def reward_curve(points: Sequence[Point], *, total_steps: int, best_step: int | None = None, **layout: Any) -> Figure:
     """Training reward raw and smoothed, validation reward with its 95 % band, the best checkpoint marked."""
     train = [point for point in points if point.get("train_reward_mean") is not None]
     valid = [point for point in points if point.get("valid_reward_mean") is not None]
@@ -136,6 +136,7 @@ def reward_curve(points: Sequence[Point], *, total_steps: int, best_step: int | 
         y="mean reward",
         height=340,
         hovermode="x unified",
+        **layout,
         xaxis={"range": [-0.5, max(total_steps, 1) + 0.5]},
         yaxis=_reward_axis([*raw, *means]),
     )

@@ -53,6 +53,11 @@ class TokenCounter:
                 chunk = []
         yield from self._count(chunk)
 
+    def count_texts(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text as it stands, without the chat template."""
+        starts = range(0, len(texts), CHUNK)
+        return [count for start in starts for count in self._count(list(texts[start : start + CHUNK]))]
+
     def surely_fits(self, messages: Sequence[Message], limit: int) -> bool:
         """Whether a prompt has at most `limit` tokens for certain, without counting them."""
         return len(self.render(messages).encode("utf-8", errors="replace")) + SLACK <= limit

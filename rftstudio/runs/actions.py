@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from rftstudio.accounts.models import User
 from rftstudio.engine import presets
+from rftstudio.engine.approaches import SFT, SFT_RFT
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.job import Job, Model, list_files, write_job
 from rftstudio.graders.models import Grader, GraderVersion
@@ -40,10 +41,12 @@ def launch_run(
     seed: int = 0,
     name: str = "",
     start: Checkpoint | None = None,
+    baseline_for: Run | None = None,
 ) -> Run:
     """A queued training with its job directory, on its way. settings: what differs from the preset.
 
     start: the checkpoint of another training to go on from; its adapter is copied.
+    baseline_for: the training that it is the baseline of.
 
     Raises `SpecError` whose path is a launch form's field, before anything is written, and `SystemFault`
     when the directory cannot be.
@@ -82,7 +85,8 @@ def launch_run(
             taskset_version=taskset_version,
             grader_version=grader_version,
             base_model=base_model,
-            name=(name or f"{taskset.name}, {presets.PRESETS[preset].label.lower()}")[:160],
+            name=(name or f"{taskset.name}, {presets.PRESETS[preset].label.lower()}{_kind(checked.settings)}")[:160],
+            baseline_for=baseline_for,
             preset=preset,
             settings=checked.settings,
             seed=seed,
@@ -113,10 +117,12 @@ def publish_and_launch(
     taskset_version: TaskSetVersion | None,
     grader_version: GraderVersion | None,
     by: User | None,
+    baseline: bool = False,
     **launch: Any,
 ) -> Run:
     """`launch_run`, with the drafts published first where no version is given. All of it happens or nothing does.
 
+    baseline: train an SFT of the same tasks, preset and settings beside it (not beside an SFT).
     What a red-team found on the way is kept either way. Raises `SpecError` with "taskset_version" or "grader_version"
     as its path where a draft cannot be published.
     """
@@ -125,7 +131,43 @@ def publish_and_launch(
         tasks, marks = publish_drafts(
             taskset=taskset, grader=grader, taskset_version=taskset_version, grader_version=grader_version, by=by
         )
-        return launch_run(taskset_version=tasks, grader_version=marks, by=by, **launch)
+        run = launch_run(taskset_version=tasks, grader_version=marks, by=by, **launch)
+        if baseline and run.way.reinforces:
+            launch_baseline(run=run, by=by, start=launch.get("start"))
+    return run
+
+
+def launch_baseline(*, run: Run, by: User | None, start: Checkpoint | None = None) -> Run:
+    """The SFT that a reinforcement has to beat: everything alike but the way of learning. One a training.
+
+    start: the checkpoint that the training itself starts from.
+
+    Raises `SpecError` with "baseline" as its path where there is nothing to copy, or is one already.
+    """
+    if not run.way.reinforces or Run.objects.filter(baseline_for=run).exists():
+        raise SpecError("This training has its SFT baseline.", path="baseline", fix="Look at its page.")
+    try:
+        return launch_run(
+            taskset_version=run.taskset_version,
+            grader_version=run.grader_version,
+            base_model=run.base_model,
+            preset=run.preset,
+            settings={**run.settings, "approach": SFT},
+            seed=run.seed,
+            name=f"{run.name[:140]}: SFT baseline",
+            by=by,
+            baseline_for=run,
+            start=start,
+        )
+    except SpecError as error:
+        if error.path == "approach":
+            error.path = "baseline"
+        raise
+
+
+def _kind(settings: dict[str, Any]) -> str:
+    """What a name says of the way of learning where it is not the usual one; begins with a comma."""
+    return {SFT: ", SFT", SFT_RFT: ", SFT first"}.get(settings["approach"], "")
 
 
 def cancel_run(*, run: Run, by: User | None) -> Run:

@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings as django_settings
 
 from rftstudio.engine import presets, trackers
+from rftstudio.engine.approaches import APPROACHES
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading import Spec, check_variables, grade, parse_spec
 from rftstudio.engine.grading.fits import why
@@ -28,6 +29,7 @@ from rftstudio.registry.tokens import too_long
 from rftstudio.runs.continuing import check_start
 from rftstudio.runs.judged import check_budget
 from rftstudio.runs.models import Checkpoint
+from rftstudio.runs.references import check_answers, with_answers
 from rftstudio.tasksets.models import Split, TaskSetVersion
 from rftstudio.tasksets.rows import version_items
 
@@ -77,6 +79,9 @@ def check_launch(
     _check_model(base_model)
     if start is not None:
         check_start(start, base_model=base_model, settings=full)
+    if APPROACHES[full["approach"]].copies:
+        items["train"] = with_answers(items["train"], taskset_version.definition["answer_type"])
+        check_answers(base_model, items["train"], longest=full["max_completion_length"])
     _check_lengths(base_model, [*items["train"], *items["validation"], *test], full["max_completion_length"])
     trackers.require(django_settings.REPORT_TO, os.environ)
     _check_disk()

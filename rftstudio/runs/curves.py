@@ -7,6 +7,7 @@ from typing import Any
 from rftstudio.engine import doctor
 from rftstudio.engine.doctor import Finding
 from rftstudio.lib import charts
+from rftstudio.lib.copying_charts import loss_curve, turning_point
 from rftstudio.runs.models import Run
 
 REMEMBERED = 16  # runs whose points a process keeps; some hundred kilobytes each
@@ -46,8 +47,23 @@ def best_step(run: Run) -> int | None:
     return None
 
 
+def copying_steps(run: Run) -> int:
+    """How many of the first steps copy reference answers."""
+    if not run.way.copies:
+        return 0
+    return int(run.settings["warm_start_steps"]) if run.way.reinforces else total_steps(run)
+
+
 def reward(run: Run, points: list[dict[str, Any]]) -> charts.Figure:
-    return charts.reward_curve(points, total_steps=total_steps(run), best_step=best_step(run))
+    turn = turning_point(copying_steps(run)) if run.way.copies and run.way.reinforces else {}
+    return charts.reward_curve(points, total_steps=total_steps(run), best_step=best_step(run), **turn)
+
+
+def loss(run: Run, points: list[dict[str, Any]]) -> charts.Figure | None:
+    """Of copying; None where nothing is copied."""
+    if not run.way.copies:
+        return None
+    return loss_curve(points, copying_steps=copying_steps(run))
 
 
 def others(run: Run, points: list[dict[str, Any]]) -> Figures:
@@ -95,6 +111,8 @@ def evidence(finding: Finding, points: list[dict[str, Any]]) -> charts.Figure:
 def named(run: Run, points: list[dict[str, Any]], names: list[str]) -> Figures:
     """The figures that a page asks for."""
     found: Figures = {"reward": reward(run, points)} if "reward" in names else {}
+    if "loss" in names and (drawn_loss := loss(run, points)) is not None:
+        found["loss"] = drawn_loss
     if any(name in CURVES for name in names):
         found |= {name: figure for name, figure in others(run, points).items() if name in names}
     if any(name.startswith(FINDING) for name in names):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rftstudio.engine import presets
+from rftstudio.engine.approaches import SFT
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.estimate import (
     IMPORT_S,
@@ -43,6 +44,7 @@ class Outlook:
     seconds: dict[str, float] = field(default_factory=dict)  # by preset
     chosen: float | None = None  # with the changes in the form
     model: BaseModel | None = None  # whose times they are
+    baseline: float | None = None  # what an SFT beside it takes, where one is wanted
 
 
 def expected_seconds(
@@ -65,11 +67,13 @@ def outlook_of(
     settings: Mapping[str, Any],
     answer_tokens: float | None = None,
     may_time: bool = True,
+    baseline: bool = False,
 ) -> Outlook:
     """Expected times of every preset, and of the chosen one with changed settings, for a draft as it stands.
 
     answer_tokens: how long answers are, where that has been measured.
     may_time: ask for a timing where there is none and nothing runs that would spoil it.
+    baseline: whether an SFT is wanted beside it.
     """
     if model is None or not model.is_here:
         return Outlook("none")
@@ -90,11 +94,16 @@ def outlook_of(
     work = _workload(taskset, [draft_item(taskset, row) for row in rows], n_train=n_items, n_validation=n_validation)
     if answer_tokens:
         work = dataclasses.replace(work, answer_tokens=answer_tokens)
-    chosen, limit = None, taskset.answer_limit
+    chosen, beside, limit = None, None, taskset.answer_limit
     with suppress(SpecError):  # the form says what is wrong
         chosen = _seconds(timing, work, presets.resolve(preset, settings, answer_limit=limit))
-    by_preset = {name: _seconds(timing, work, presets.resolve(name, answer_limit=limit)) for name in presets.PRESETS}
-    return Outlook("timed", by_preset, chosen)
+        if baseline and settings.get("approach") != SFT:
+            beside = _seconds(timing, work, presets.resolve(preset, {**settings, "approach": SFT}, answer_limit=limit))
+    way = {"approach": settings["approach"]} if "approach" in settings else {}
+    by_preset = {
+        name: _seconds(timing, work, presets.resolve(name, way, answer_limit=limit)) for name in presets.PRESETS
+    }
+    return Outlook("timed", by_preset, chosen, baseline=beside)
 
 
 def expected_sampling(

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from rftstudio.engine import presets
+from rftstudio.engine.approaches import APPROACH_DIALS, APPROACHES, DEFAULT_APPROACH, READ_BY, RFT, SFT, SFT_RFT
 from rftstudio.engine.dials import LIMIT_DIALS
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.presets import Dial
@@ -23,6 +24,7 @@ from rftstudio.tasksets.models import TaskSet, TaskSetVersion
 
 DRAFT = "draft"  # publish the draft and take the version it becomes
 SHOWN_VERSIONS = 20
+FIELDS = tuple(dial for dial in presets.DIALS if dial.name != "approach")  # that has a field of its own
 LIMITS = frozenset(dial.name for dial in LIMIT_DIALS)
 Choice = tuple[str, str]
 
@@ -104,6 +106,15 @@ class LaunchForm(VersionsForm):
         initial=presets.DEFAULT_PRESET,
         widget=forms.RadioSelect,
     )
+    approach = forms.ChoiceField(
+        label="Way of learning",
+        choices=[(approach.name, approach.label) for approach in APPROACHES.values()],
+        initial=DEFAULT_APPROACH,
+        required=False,
+        help_text=APPROACH_DIALS[0].help,
+        widget=forms.RadioSelect,
+    )
+    baseline = forms.BooleanField(label="Also train an SFT baseline beside it", required=False)
     name = forms.CharField(label="Name", required=False, max_length=160, help_text="To find it again in the list.")
     seed = forms.IntegerField(
         label="Seed",
@@ -131,7 +142,7 @@ class LaunchForm(VersionsForm):
         self._set_choices("taskset_version", versions, changed.get("taskset", 0))
         self._set_choices("grader_version", marks, changed.get("grader", 0))
         self.fields["base_model"].initial = BaseModel.objects.values_list("pk", flat=True).first()
-        for dial in presets.DIALS:
+        for dial in FIELDS:
             self.fields[dial.name] = DialField(dial)
         if again is not None:
             self._offer_again(again)
@@ -170,7 +181,7 @@ class LaunchForm(VersionsForm):
         given = {dial.name: self.cleaned_data.get(dial.name) for dial in presets.DIALS}
         preset = self.cleaned_data.get("preset", presets.DEFAULT_PRESET)
         usual = presets.usual(preset, given, answer_limit=self.taskset.answer_limit)
-        return {name: value for name, value in given.items() if value is not None and value != usual.get(name)}
+        return {name: value for name, value in given.items() if value not in (None, "") and value != usual.get(name)}
 
     def readable_dials(self) -> dict[str, presets.Value]:
         """The dials as they stand, typed or given, without those that cannot be read; for an estimate."""
@@ -178,13 +189,13 @@ class LaunchForm(VersionsForm):
         for dial in presets.DIALS:
             with suppress(forms.ValidationError):
                 value = self.fields[dial.name].clean(self[dial.name].value())
-                if value is not None:
+                if value not in (None, ""):
                     found[dial.name] = value
         return found
 
     @property
     def common_dials(self) -> list[forms.BoundField]:
-        return [self[dial.name] for dial in presets.DIALS if not dial.advanced and dial.name not in LIMITS]
+        return [self[dial.name] for dial in FIELDS if not dial.advanced and dial.name not in LIMITS]
 
     @property
     def limit_dials(self) -> list[forms.BoundField]:
@@ -193,16 +204,16 @@ class LaunchForm(VersionsForm):
 
     @property
     def advanced_dials(self) -> list[forms.BoundField]:
-        return [self[dial.name] for dial in presets.DIALS if dial.advanced]
+        return [self[dial.name] for dial in FIELDS if dial.advanced]
 
     @property
     def dials_filled(self) -> int:
         """How many dials of the folded section hold something, so that it can say so."""
-        return sum(bool(self[dial.name].value()) for dial in presets.DIALS if dial.name not in LIMITS)
+        return sum(bool(self[dial.name].value()) for dial in FIELDS if dial.name not in LIMITS)
 
     @property
     def dial_errors(self) -> bool:
-        return any(dial.name in self.errors for dial in presets.DIALS if dial.name not in LIMITS)
+        return any(dial.name in self.errors for dial in FIELDS if dial.name not in LIMITS)
 
 
 def show_spec_error(form: forms.Form, error: SpecError) -> None:
@@ -233,10 +244,20 @@ def _choice(version: Any) -> Choice:
 
 def _help(dial: Dial) -> str:
     text = dial.help
+    if ways := READ_BY.get(dial.name):
+        text += f" For {_WAYS[ways]}."
     if dial.minimum is not None and dial.maximum is not None:
         unit = f" {dial.unit}" if dial.unit else ""
         text += f" From {_plain(dial.minimum)} to {_plain(dial.maximum)}{unit}."
     return text
+
+
+# Which ways of learning read a setting that not all do, in words.
+_WAYS = {
+    frozenset({RFT, SFT_RFT}): "reinforcement only",
+    frozenset({SFT, SFT_RFT}): "SFT only",
+    frozenset({SFT_RFT}): "SFT first, then RFT",
+}
 
 
 def _plain(number: float) -> str:

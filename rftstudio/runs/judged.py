@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rftstudio.engine import presets
+from rftstudio.engine.approaches import SFT, SFT_RFT
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading.judges.budget import Budget, require_prices
 from rftstudio.engine.grading.judges.endpoint import read_endpoints
@@ -84,7 +85,8 @@ def asked_by(grader: Grader | None, *, preset: str, settings: Mapping[str, Any])
 def answers_of(settings: Mapping[str, Any]) -> int:
     """Graded answers: every step's, and those of the validations before the first step and every so many after it."""
     validations = 1 + -(-settings["steps"] // settings["eval_interval"])
-    sampled: int = settings["steps"] * settings["batch_size"]
+    copying = {SFT: settings["steps"], SFT_RFT: settings["warm_start_steps"]}.get(settings["approach"], 0)
+    sampled: int = (settings["steps"] - copying) * settings["batch_size"]
     checked: int = validations * settings["eval_items"] * settings["eval_samples"]
     return sampled + checked
 

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django.db import models
 
 from rftstudio.accounts.models import Workspace
+from rftstudio.engine.approaches import APPROACHES, DEFAULT_APPROACH, Approach
 from rftstudio.graders.evidence import is_free
 from rftstudio.graders.models import Grader, GraderVersion
 from rftstudio.lib.errand import Errand
@@ -36,6 +37,10 @@ class Run(EngineJob):
     parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="continuations")
     parent_step = models.PositiveIntegerField(null=True, blank=True)
     origin = models.JSONField(default=dict, blank=True)
+    # Of an SFT that was launched beside a reinforcement: which one it is the baseline of.
+    baseline_for = models.OneToOneField(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="baseline"
+    )
 
     job_folder: ClassVar[str] = "runs"
     logs: ClassVar[dict[str, str]] = {"events": "events", "rollouts": "rollouts"}
@@ -55,6 +60,21 @@ class Run(EngineJob):
     def can_continue(self) -> bool:
         """Whether the machine failed it, and not its task set or grader. See `actions.continue_run`."""
         return self.status == Status.FAILED and self.culprit == "system" and self.tuned_model_id is None
+
+    @property
+    def way(self) -> Approach:
+        """How it learns: by reinforcement, by copying reference answers, or both."""
+        return APPROACHES[self.settings.get("approach", DEFAULT_APPROACH)]
+
+    @property
+    def beside(self) -> "Run | None":
+        """The other training of the same launch, where there is one."""
+        return self.baseline_for or Run.objects.filter(baseline_for=self).first()
+
+    @property
+    def base_comparison(self) -> Any:
+        """The newest comparison with the base model, not with another training's; None where there is none."""
+        return self.comparisons.filter(against=None).first()
 
     def ingest(self, log: str, rows: list[dict[str, Any]]) -> None:
         from rftstudio.runs.ingest import ingest_rows

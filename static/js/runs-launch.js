@@ -20,6 +20,18 @@
       }
     }
   };
+  // What the chosen way of learning does not read is out of the way; what was typed there is kept.
+  const sort = () => {
+    const chosen = form.querySelector("input[name=approach]:checked");
+    if (!chosen) return;
+    for (const field of form.querySelectorAll(".dial")) {
+      const control = field.querySelector("[name]");
+      field.hidden = Boolean(control) && meant.ways[chosen.value].includes(control.name) && !field.querySelector(".field-error");
+    }
+    for (const row of form.querySelectorAll("tr[data-dial]")) row.hidden = meant.ways[chosen.value].includes(row.dataset.dial);
+    document.getElementById("baseline-tick").hidden = chosen.value === "sft";
+  };
+  form.addEventListener("change", (event) => { if (event.target.name === "approach") sort(); });
   form.addEventListener("change", (event) => { if (["preset", "loss_type"].includes(event.target.name)) show(); });
   form.addEventListener("submit", () => {
     const button = form.querySelector(".btn-launch");
@@ -34,4 +46,5 @@
   const wrong = form.querySelector(".error-summary");
   if (wrong) wrong.focus();
   show();
+  sort();
 })();

@@ -62,6 +62,18 @@ def validated(points: Points, *values: float | None) -> Points:
     return made
 
 
+def copied(*values: float, every: int = 5) -> Points:
+    """SFT: a loss that falls all the time, validation rewards at every so many steps, nothing sampled to learn from."""
+    steps = range((len(values) - 1) * every + 1)
+    points: Points = [
+        {"step": step, "total_steps": steps[-1], "stage": "sft", "train_loss": 2 / step} for step in steps[1:]
+    ]
+    points.insert(0, {"step": 0, "total_steps": steps[-1]})
+    for step, level in zip(steps[::every], values, strict=True):
+        points[step] |= {"valid_reward_mean": level, "valid_reward_ci": [level - 0.05, level + 0.05]}
+    return points
+
+
 def found(points: Points) -> dict[str, Finding]:
     return {finding.name: finding for finding in findings(points, total_steps=points[0]["total_steps"])}
 
@@ -92,6 +104,7 @@ TRIGGERS: list[tuple[str, str, Points]] = [
     ("judge_addressed", "bad", after(healthy(), 20, judge_talk_share=0.3)),
     ("fallen", "warn", validated(healthy(), 0.5, 0.45, 0.4, 0.35, 0.3)),
     ("flat", "warn", validated(healthy(), 0.5, 0.49, 0.52, 0.5, 0.51)),
+    ("by_heart", "warn", copied(0.2, 0.6, 0.7, 0.5, 0.4)),
     ("entropy_collapse", "bad", recorded("collapses")[:23]),
     ("gap", "warn", recorded("by_heart")),
 ]
@@ -189,3 +202,22 @@ def test_logs_of_older_trainings_lack_the_newer_figures() -> None:
     points = [{key: value for key, value in point.items() if key not in newer} for point in healthy()]
     assert found(points) == {}
     assert found(after(points, 20, n_no_score=10))["graders_failing"].level == "warn"
+
+
+def test_copying_has_only_findings_that_make_sense_for_it() -> None:
+    assert found(copied(0.1, 0.4, 0.6, 0.7, 0.72)) == {}
+    fallen = found(copied(0.5, 0.4, 0.4, 0.3, 0.3))
+    assert set(fallen) == {"fallen"}
+    assert "answers per step" not in fallen["fallen"].action
+    flat = found(copied(0.5, 0.5, 0.5, 0.5, 0.51))
+    assert set(flat) == {"flat"}
+    assert "learning from the grader (RFT)" in flat["flat"].action
+
+
+def test_reinforcement_after_copying_is_judged_by_its_own_steps() -> None:
+    first = copied(0.1, 0.3, 0.35)[:-1]
+    later = [{**point, "step": point["step"] + 10, "stage": "rft"} for point in healthy(30)]
+    assert found([*first, *later]) == {}
+    nothing = after(later, 10, train_reward_mean=0.0, frac_reward_zero_std=1.0)
+    assert "all_zero" in found([*first, *nothing])
+    assert "all_zero" not in found([*first, *nothing[:6]]), "too few steps of its own"

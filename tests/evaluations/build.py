@@ -70,6 +70,8 @@ def make_comparison(
     tuned: Sequence[str],
     status: str = Status.SUCCEEDED,
     adapter_hash: str = HASH,
+    against: Run | None = None,
+    base_hash: str | None = None,
     unscored: Sequence[tuple[str, int]] = (),
     **settings: Any,
 ) -> Comparison:
@@ -78,7 +80,7 @@ def make_comparison(
     They are graded by the run's grader, written to the job directory as the engine writes them, and taken in as the
     supervisor does. unscored: (model, index) of answers on which the grader is made to fail.
     """
-    comparison = create_comparison(run=run, settings={"samples": 1, **settings})
+    comparison = create_comparison(run=run, against=against, settings={"samples": 1, **settings})
     job = read_job(comparison.directory)
     items = read_items(comparison.directory / "items.jsonl")
     spec = parse_spec(job.grader)
@@ -104,7 +106,7 @@ def make_comparison(
                 log.append(row, key=f"{item.id}:{model}:{number}")
     log.close()
     weights = {
-        "base": {"adapter_hash": None, "weights": "base, adapter off", "seconds": 3.0},
+        "base": {"adapter_hash": base_hash, "weights": base_hash or "base, adapter off", "seconds": 3.0},
         "tuned": {"adapter_hash": adapter_hash, "weights": adapter_hash, "seconds": 4.0},
     }
     (comparison.directory / "result.json").write_text(json.dumps({"models": weights}))

@@ -22,6 +22,7 @@ TITLES = {
     "length_growth": "Answers grow, validation does not",
     "copies": "Answers are copies of each other",
     "gap": "Better on training tasks than on others",
+    "by_heart": "The answers are learned by heart",
     "graders_failing": "The grader fails",
     "judge_addressed": "Answers talk to the judge",
     "fallen": "Validation has fallen",
@@ -29,7 +30,11 @@ TITLES = {
 }
 
 # What is no news where one of these is found.
-_EXPLAINED_BY = {"no_spread": {"all_zero", "solved", "entropy_collapse", "copies"}, "flat": {"all_zero"}}
+_EXPLAINED_BY = {
+    "no_spread": {"all_zero", "solved", "entropy_collapse", "copies"},
+    "flat": {"all_zero"},
+    "by_heart": {"fallen"},
+}
 
 
 def findings(points: Sequence[Point], *, total_steps: int) -> list[Finding]:

@@ -40,7 +40,10 @@ class Record:
     def __init__(self, points: Sequence[Point], total_steps: int) -> None:
         self.points = points
         self.total_steps = total_steps
-        self.trained = [point for point in points if point["step"] > 0]
+        trained = [point for point in points if point["step"] > 0]
+        # Rules about sampling and comparing answers are for reinforcement; what copies answers does neither.
+        self.trained = [point for point in trained if point.get("stage") != "sft"]
+        self.copied = [point for point in trained if point.get("stage") == "sft"]
         self.validated = [point for point in points if point.get("valid_reward_mean") is not None]
         enough = len(self.trained) >= WINDOW
         self.recent: Sequence[Point] = self.trained[-WINDOW:] if enough else ()
@@ -50,6 +53,11 @@ class Record:
     @property
     def since(self) -> int:
         return int(self.recent[0]["step"]) if self.recent else 0
+
+    @property
+    def copies(self) -> bool:
+        """Whether reference answers are being copied at the moment."""
+        return bool(self.copied) and not self.trained
 
     @property
     def reward(self) -> float | None:

@@ -94,6 +94,30 @@ def gap(record: Record) -> Finding | None:
     )
 
 
+def by_heart(record: Record) -> Finding | None:
+    """Copying goes on to be rewarded by the loss after it has ceased to help."""
+    valid = [point for point in record.validated if point["step"]]
+    if not record.copies or len(valid) < 4:
+        return None
+    best = max(valid, key=lambda point: point["valid_reward_mean"])
+    lasts = [point["valid_reward_mean"] for point in valid[-2:]]
+    low = (best.get("valid_reward_ci") or [best["valid_reward_mean"] - 0.05])[0]
+    if best in valid[-2:] or max(lasts) >= low:
+        return None
+    loss = mean(record.copied[-1:], "train_loss")
+    return Finding(
+        "by_heart",
+        "warn",
+        "The model is learning the reference answers by heart: validation has fallen since its best.",
+        f"Validation reward {best['valid_reward_mean']:.2f} at step {best['step']}, {lasts[-1]:.2f} last"
+        + (f"; loss {loss:.2f}." if loss is not None else "."),
+        "Stop here if you like: the checkpoint with the best validation reward is the one that is kept. Fewer steps or "
+        "more varied tasks help next time.",
+        (VALIDATION, ("train_loss", "loss")),
+        int(best["step"]),
+    )
+
+
 def standstill(record: Record) -> Finding | None:
     """Validation that has fallen, or has not risen by more than chance, in the second half of a training."""
     valid = record.validated
@@ -113,7 +137,9 @@ def standstill(record: Record) -> Finding | None:
             "warn",
             "The validation reward has fallen below where it began.",
             f"{start}, {rest[-1]['valid_reward_mean']:.2f} last.",
-            "A lower learning rate, more answers per step or a more gradual grader may help.",
+            "A lower learning rate or fewer steps may help; look whether reference answers get full marks."
+            if record.copies
+            else "A lower learning rate, more answers per step or a more gradual grader may help.",
             (REWARD, VALIDATION),
             limit=first["valid_reward_mean"],
         )
@@ -122,10 +148,13 @@ def standstill(record: Record) -> Finding | None:
         "warn",
         "The validation reward has not risen beyond what chance would give.",
         f"{start}.",
-        "Look at the answers below. More steps, a higher learning rate or a more gradual grader may help.",
+        "Look at the answers below. More steps or more reference answers may help, or learning from the grader (RFT): "
+        "what is copied need not be what it marks."
+        if record.copies
+        else "Look at the answers below. More steps, a higher learning rate or a more gradual grader may help.",
         (REWARD, VALIDATION),
         limit=ci[1] if ci else first["valid_reward_mean"],
     )
 
 
-RULES: tuple[Rule, ...] = (all_zero, solved, no_spread, gap, standstill)
+RULES: tuple[Rule, ...] = (all_zero, solved, no_spread, gap, by_heart, standstill)

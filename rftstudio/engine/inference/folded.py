@@ -122,6 +122,8 @@ def fold(model: Any) -> bool:
     from peft.tuners.lora import Linear
 
     layers = [module for module in model.modules() if isinstance(module, Linear)]
+    if layers and all(isinstance(layer.forward, FoldedLinear) for layer in layers):
+        return True  # by the stage of a training before this one
     weights = [layer.base_layer.weight for layer in layers]
     if not layers or any(not _plain(layer) for layer in layers):
         return False

@@ -2,7 +2,8 @@
 
 python -m rftstudio.engine.training JOB_DIR
 python -m rftstudio.engine.training new JOB_DIR --train F --validation F --grader F --model M
-                                    [--preset quick] [--seed 0] [--json-answers] [--set name=value ...]
+                                    [--approach rft|sft_rft|sft] [--preset quick] [--seed 0] [--json-answers]
+                                    [--set name=value ...]
                                     [--hyperparameter name=value ...] [--judges F.json] [--secret NAME ...]
                                     [--report-to tensorboard ...] [--adapter DIR]
 python -m rftstudio.engine.training time --model M --out F.json
@@ -11,9 +12,11 @@ python -m rftstudio.engine.training time --model M --out F.json
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from rftstudio.engine.adapter import check_base, check_shape, hash_file, read_adapter
+from rftstudio.engine.approaches import APPROACHES, DEFAULT_APPROACH
 from rftstudio.engine.errors import EngineError, SpecError
 from rftstudio.engine.grading import parse_spec
 from rftstudio.engine.grading.fits import check_fits
@@ -25,6 +28,7 @@ from rftstudio.engine.openai_hyperparameters import settings_of
 from rftstudio.engine.presets import DEFAULT_PRESET, PRESETS, resolve
 from rftstudio.engine.process import settle_process
 from rftstudio.engine.trackers import TRACKERS
+from rftstudio.engine.types import ANSWER, Item
 
 
 def main(arguments: list[str]) -> int:
@@ -62,6 +66,7 @@ def _new(arguments: list[str]) -> None:
     parser.add_argument("--grader", type=Path, required=True, metavar="FILE", help="the grader, JSON")
     parser.add_argument("--model", required=True, help="a model directory or a hub id")
     parser.add_argument("--revision", help="a hub model's branch, tag or commit; pinned to the commit")
+    parser.add_argument("--approach", choices=list(APPROACHES), help="way of learning; short for --set approach=…")
     parser.add_argument("--preset", default=DEFAULT_PRESET, choices=list(PRESETS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json-answers", action="store_true", help="answers are meant to be JSON")
@@ -85,6 +90,8 @@ def _new(arguments: list[str]) -> None:
     )
     given = parser.parse_args(arguments)
     changes = _pairs(given.set, "--set")
+    if given.approach:
+        changes["approach"] = given.approach
     theirs = {name: _number(value) for name, value in _pairs(given.hyperparameter, "--hyperparameter").items()}
     try:
         grader = json.loads(given.grader.read_text(encoding="utf-8"))
@@ -100,7 +107,8 @@ def _new(arguments: list[str]) -> None:
         if not rows:
             raise SpecError(f"The {split} split is empty.", path=split, fix="Put at least one item into it.")
     check_fits(spec, [item for rows in items.values() for item in rows])
-    usual = settings_of(theirs, n_train=len(items["train"]), preset=given.preset)
+    approach = APPROACHES.get(changes.get("approach", ""), APPROACHES[DEFAULT_APPROACH])
+    usual = settings_of(theirs, n_train=len(items["train"]), preset=given.preset, approach=approach)
     model = _model(given.model, given.revision or "")
     start = None
     if given.adapter is not None:
@@ -111,6 +119,8 @@ def _new(arguments: list[str]) -> None:
     settings = resolve(given.preset, {**usual, **changes})
     if start is not None:
         check_shape(facts, settings)
+    if approach.copies:
+        items["train"] = [_with_answer(item, as_json=given.json_answers) for item in items["train"]]
     job = Job(
         kind="training",
         model=model,
@@ -138,6 +148,25 @@ def _model(given: str, revision: str) -> Model:
 
     hub_id = read_address(given).hub_id
     return Model(hub_id, hub_id, pinned(hub_id, revision or read_address(given).revision))
+
+
+def _with_answer(item: Item, *, as_json: bool) -> Item:
+    """The item with the words that are to be copied: its own `$answer`, else its reference where that is text already.
+
+    as_json: answers are JSON, so any reference can be written down. Raises `SpecError` for one that cannot.
+    """
+    reference = item.fields.get("reference_answer")
+    if item.answer is not None or reference is None:
+        return item
+    if as_json:
+        return replace(item, answer=json.dumps(reference, ensure_ascii=False, indent=2))
+    if not isinstance(reference, str):
+        raise SpecError(
+            f"The reference answer of item {item.id} is not text, so it is not known how the model shall write it.",
+            path="train",
+            fix=f'Say it in the item as "{ANSWER}": "…".',
+        )
+    return replace(item, answer=reference)
 
 
 def _pairs(given: list[str], option: str) -> dict[str, str]:

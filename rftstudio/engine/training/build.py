@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from datasets import Dataset
-from peft import LoraConfig
+from peft import LoraConfig, PeftModel
 from transformers import PrinterCallback, TrainerCallback
-from trl import GRPOConfig
+from trl import GRPOConfig, SFTConfig
 
 from rftstudio.engine.inference.folded import fold
 from rftstudio.engine.inference.loading import Prompt
@@ -15,7 +15,11 @@ from rftstudio.engine.presets import TrainingSettings
 from rftstudio.engine.training.checkpoints import Saved
 from rftstudio.engine.training.grpo import StudioTrainer
 from rftstudio.engine.training.journal import Journal
+from rftstudio.engine.training.lessons import Lesson
+from rftstudio.engine.training.packed_loss import REFERENCE
 from rftstudio.engine.training.reporter import Reporter
+from rftstudio.engine.training.sft import CopyTrainer, dataset_of
+from rftstudio.engine.training.stages import Stage
 
 
 def configure(
@@ -58,6 +62,35 @@ def configure(
     )
 
 
+def configure_copying(
+    settings: TrainingSettings, *, output_dir: str, seed: int, on_cpu: bool, run_name: str | None = None
+) -> SFTConfig:
+    """The same of a stage that copies reference answers. Nothing is cut, packed or masked but by us."""
+    return SFTConfig(
+        output_dir=output_dir,
+        run_name=run_name,
+        max_steps=settings.steps,
+        per_device_train_batch_size=settings.sft_batch_size,
+        gradient_accumulation_steps=1,
+        max_length=None,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="constant",
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_grad_norm,
+        use_cpu=on_cpu,
+        bf16=not on_cpu,
+        activation_checkpointing=False,
+        seed=seed,
+        logging_steps=1,
+        report_to=[],
+        save_strategy="no",
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+        ignore_data_skip=True,
+    )
+
+
 def lora(settings: TrainingSettings) -> LoraConfig:
     """LoRA on every linear layer but the head (Hu et al. 2021; all layers as in Dettmers et al. 2023)."""
     return LoraConfig(
@@ -80,20 +113,29 @@ def build_trainer(
     reporter: Reporter,
     saved: Saved | None,
     seed: int,
+    stage: Stage | None = None,
     tracking: TrainerCallback | None = None,
     run_name: str | None = None,
 ) -> StudioTrainer:
-    """A trainer ready to go, from the start or from `saved`."""
+    """A trainer by reinforcement ready to go, from the start or from `saved`.
+
+    model: plain, or with an adapter to go on with. A KL penalty holds it near what it is now: the base model with the
+    adapter off, or a frozen copy of the adapter that it comes with.
+    """
+    stage = stage or Stage("rft", 0, settings.steps, settings.updates_per_batch)
+    own = stage.settings(settings)
+    begun = isinstance(model, PeftModel)
     on_cpu = model.device.type == "cpu"
     trainer = StudioTrainer(
         model=model,
         processing_class=tokenizer,
-        args=configure(settings, output_dir=str(reporter.directory), seed=seed, on_cpu=on_cpu, run_name=run_name),
+        args=configure(own, output_dir=str(reporter.directory), seed=seed, on_cpu=on_cpu, run_name=run_name),
         # The prompts' tokens are known; TRL sees the items' ids in place of their text.
         train_dataset=Dataset.from_dict({"prompt": [p.item.id for p in prompts], "row": list(range(len(prompts)))}),
-        peft_config=lora(settings),
+        peft_config=None if begun else lora(settings),
         callbacks=[reporter, tracking] if tracking else [reporter],
-        settings=settings,
+        settings=own,
+        stage=stage,
         prompts=prompts,
         sampler=sampler,
         rewarder=journal.rewarder,
@@ -102,8 +144,49 @@ def build_trainer(
         on_save=reporter.save,
         saved=saved,
     )
+    for name, parameter in trainer.model.named_parameters():
+        if f".{REFERENCE}." in name:
+            parameter.requires_grad = False
+    _settle(trainer, sampler, reporter)
+    return trainer
+
+
+def build_copier(
+    model: Any,
+    tokenizer: Any,
+    settings: TrainingSettings,
+    *,
+    stage: Stage,
+    lessons: Sequence[Lesson],
+    sampler: Sampler,
+    reporter: Reporter,
+    saved: Saved | None,
+    seed: int,
+    tracking: TrainerCallback | None = None,
+    run_name: str | None = None,
+) -> CopyTrainer:
+    """A trainer that copies reference answers, ready to go, from the start or from `saved`."""
+    own = stage.settings(settings)
+    on_cpu = model.device.type == "cpu"
+    trainer = CopyTrainer(
+        model=model,
+        processing_class=tokenizer,
+        args=configure_copying(own, output_dir=str(reporter.directory), seed=seed, on_cpu=on_cpu, run_name=run_name),
+        train_dataset=dataset_of(lessons),
+        peft_config=lora(settings),
+        callbacks=[reporter, tracking] if tracking else [reporter],
+        settings=own,
+        stage=stage,
+        lessons=lessons,
+        on_save=reporter.save,
+        saved=saved,
+    )
+    _settle(trainer, sampler, reporter)
+    return trainer
+
+
+def _settle(trainer: Any, sampler: Sampler, reporter: Reporter) -> None:
     trainer.remove_callback(PrinterCallback)
     fold(trainer.accelerator.unwrap_model(trainer.model))
-    reporter.trainer = trainer
+    reporter.begin(trainer)
     sampler.model = trainer.model
-    return trainer

@@ -142,6 +142,18 @@ def latest(directory: Path) -> Saved | None:
     return None
 
 
+def at(directory: Path, step: int) -> Saved | None:
+    """The checkpoint for people of one step, where it is there and whole."""
+    path = directory / f"step-{step}"
+    try:
+        content = json.loads((path / STATE).read_text(encoding="utf-8"))
+        if hash_file(path / ADAPTER) != content["adapter_hash"]:
+            return None
+    except (OSError, ValueError):
+        return None
+    return Saved(path, step, content["adapter_hash"], content["state"])
+
+
 def restore_model(saved: Saved, model: Any) -> None:
     """Put the adapter's weights into a model that has one of the same shape."""
     set_peft_model_state_dict(model, load_file(saved.path / ADAPTER))
@@ -165,14 +177,15 @@ def restore_random(saved: Saved) -> None:
     np.random.set_state((kind, np.array(keys, dtype=np.uint32), place, has_gauss, cached))
 
 
-def prune(directory: Path, scores: dict[int, float | None], *, last: int) -> list[int]:
+def prune(directory: Path, scores: dict[int, float | None], *, last: int, turn: int = 0) -> list[int]:
     """Remove all but the last checkpoint and the best three by validation reward; the steps removed.
 
     Those as well that a process removed which was killed before it said so.
-    scores: validation reward by step. Of equals the later is kept.
+    scores: validation reward by step. Of equals the later is kept. turn: the step that a later stage began with, which
+    is kept as well, 0 for none.
     """
     ranked = sorted((step for step in scores if scores[step] is not None), key=lambda s: (scores[s], s), reverse=True)
-    kept = {last, *ranked[:KEEP_BEST]}
+    kept = {last, turn, *ranked[:KEEP_BEST]}
     removed = []
     for step in sorted(scores):
         if step in kept:

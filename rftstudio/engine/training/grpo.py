@@ -5,62 +5,50 @@ TRL computes advantages and losses; what is replaced here is how completions are
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from time import perf_counter
 from typing import Any
 
 import torch
-from torch.optim.lr_scheduler import LambdaLR
 
 from rftstudio.engine.inference.loading import Prompt
 from rftstudio.engine.inference.sampler import Completion, Sampler, seed_for
-from rftstudio.engine.presets import TrainingSettings
-from rftstudio.engine.training.checkpoints import Saved, restore_model, restore_random, restore_training
-from rftstudio.engine.training.journal import Batch
-from rftstudio.engine.training.order import DataOrder, rate
+from rftstudio.engine.training.journal import Batch, Journal
+from rftstudio.engine.training.order import DataOrder
 from rftstudio.engine.training.packed_loss import PackedLoss
+from rftstudio.engine.training.seams import Seams
 
 Rewarder = Callable[[Sequence[Prompt], Sequence[Completion]], list[float | None]]
 
 
-class StudioTrainer(PackedLoss):
-    """See the module. Further arguments than TRL's:
+class StudioTrainer(Seams, PackedLoss):
+    """See the module. Further arguments than TRL's and those of `Seams`:
 
     prompts: the training items; the dataset has a column `row` with indices into them.
     sampler, rewarder: how completions are made and rated.
     on_answer: called with the row, prompt and completion of each answer as it ends, others still being sampled.
-    on_batch: called with each sampled and rated batch. on_save: writes a checkpoint, when TRL would.
-    saved: where to go on from.
+    on_batch: called with each sampled and rated batch, and its step.
     """
 
     def __init__(
         self,
         *,
-        settings: TrainingSettings,
         prompts: Sequence[Prompt],
         sampler: Sampler,
         rewarder: Rewarder,
         on_answer: Callable[[int, Prompt, Completion], None] | None = None,
         on_batch: Callable[[int, Batch], None] | None = None,
-        on_save: Callable[[], None] | None = None,
-        saved: Saved | None = None,
         **arguments: Any,
     ) -> None:
-        self.settings = settings
         self.prompts = prompts
         self.rewarder = rewarder
         self.on_answer = on_answer
         self.on_batch = on_batch
-        self.on_save = on_save
-        self.saved = saved
-        self.first_step = saved.step if saved else 0
         self.batch = Batch()
         super().__init__(sampler=sampler, reward_funcs=self._reward, **arguments)
 
-    @property
-    def step(self) -> int:
-        """The step in progress, from 1: one per sampled batch."""
-        return int(self.state.global_step) // self.num_iterations + 1
+    def report(self, journal: Journal, step: int, updates: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
+        """The metrics of the step just done. updates: what TRL logged for each of its updates."""
+        return journal.step_metrics(step, self.batch, updates, seconds)
 
     # data order
 
@@ -74,36 +62,6 @@ class StudioTrainer(PackedLoss):
             updates=self.num_iterations,
             seed=self.args.seed,
         )
-
-    # learning rate
-
-    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> LambdaLR:
-        """Warm-up whose first update counts already (transformers' begins with a rate of 0), then the schedule."""
-        self.lr_scheduler = LambdaLR(optimizer or self.optimizer, partial(rate, self.settings))
-        self._created_lr_scheduler = True
-        return self.lr_scheduler
-
-    # checkpoints: ours, without pickles
-
-    def go(self) -> None:
-        """Train, from the beginning or from `saved`."""
-        self.train(resume_from_checkpoint=str(self.saved.path) if self.saved else None)
-
-    def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        if self.on_save is not None:
-            self.on_save()
-
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        if self.saved is not None:
-            restore_model(self.saved, self.accelerator.unwrap_model(self.model))
-
-    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
-        if self.saved is not None:
-            restore_training(self.saved, self.optimizer, self.lr_scheduler)
-
-    def _load_rng_state(self, checkpoint: str | None) -> None:
-        if self.saved is not None:
-            restore_random(self.saved)
 
     # sampling and rewards
 

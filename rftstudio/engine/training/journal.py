@@ -26,6 +26,8 @@ from rftstudio.engine.training.figures import (
 from rftstudio.engine.training.rewards import Failures, Rewarder
 from rftstudio.engine.types import Grade
 
+TOLD = (("train_loss", "loss"), ("train_reward_mean", "reward"), ("valid_reward_mean", "validation reward"))
+
 
 @dataclass(slots=True)
 class Batch:
@@ -238,7 +240,7 @@ class Journal:
         self.latest = metrics
         step = metrics["step"]
         words = [f"Step {step} of {self.settings.steps}"]
-        for name, title in (("train_reward_mean", "reward"), ("valid_reward_mean", "validation reward")):
+        for name, title in TOLD:
             if metrics.get(name) is not None:
                 words.append(f"{title} {metrics[name]:.3f}")
         message = ", ".join(words)

@@ -19,6 +19,8 @@ from rftstudio.engine.training.shared_prefix import Row
 
 KEPT_NODES = 1536  # prompt tokens whose activations are kept from sampling to training (about 2 MB each, 135M model)
 
+REFERENCE = "ref"  # what TRL calls the copy of an adapter that it measures the KL penalty from
+
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
@@ -40,10 +42,12 @@ class PackedLoss(GRPOTrainer):
         super().__init__(**arguments)
         unwrapped = self.accelerator.unwrap_model(self.model)
         self.packs = not self.aux_loss_enabled and shared_prefix.supports(unwrapped)
+        # Another adapter answers between sampling and learning, and weights are folded in one place (`folded`).
+        self.switches = REFERENCE in getattr(unwrapped, "peft_config", {})
 
     def keeps(self, prompts: list[list[int]]) -> bool:
         """Whether what is read of these prompts for sampling shall be kept for training."""
-        return self.packs and nodes(prompts) <= KEPT_NODES
+        return self.packs and not self.switches and nodes(prompts) <= KEPT_NODES
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
@@ -89,7 +93,7 @@ class PackedLoss(GRPOTrainer):
                 self.entropy_coef = bonus * tokens / int(mask_BT.sum()) / share
                 loss = super().compute_loss(model, part, return_outputs, num_items_in_batch) * share
                 total = total + loss.detach()
-                waiting = loss + _gathered(reading, leaves) if last and leaves is not reading else loss
+                waiting = loss + gathered(reading, leaves) if last and leaves is not reading else loss
         self._reading = None
         self.entropy_coef = bonus
         self._merge_metrics(before, taken)
@@ -113,16 +117,9 @@ class PackedLoss(GRPOTrainer):
             if members and 2 * len(needed) > len(known):
                 left = [i for i in left if rows[i].prompt not in known]
                 yield reading, members
-        while left:
-            prompts: list[tuple[int, ...]] = []
-            for prompt, _ in groupby(left, key=lambda i: rows[i].prompt):
-                if prompts and nodes([*prompts, prompt]) > KEPT_NODES:
-                    break
-                prompts.append(prompt)
-            members = [i for i in left if rows[i].prompt in set(prompts)]
-            left = left[len(members) :]
+        for members in in_turn(rows, left):
             with self.accelerator.autocast():
-                reading = read(model, prompts)
+                reading = read(model, list(dict.fromkeys(rows[i].prompt for i in members)))
             yield reading, members
 
     def _share(self, part_BT: torch.Tensor, whole_BT: torch.Tensor) -> float:
@@ -212,7 +209,21 @@ class PackedLoss(GRPOTrainer):
         return logps_BT, entropy_BT, None
 
 
-def _gathered(reading: Reading, leaves: Reading) -> torch.Tensor:
+def in_turn(rows: list[Row], wanted: list[int]) -> Iterator[list[int]]:
+    """The rows `wanted`, sorted by prompt, in lots whose prompts memory has room for at once."""
+    left = wanted
+    while left:
+        prompts: list[tuple[int, ...]] = []
+        for prompt, _ in groupby(left, key=lambda i: rows[i].prompt):
+            if prompts and nodes([*prompts, prompt]) > KEPT_NODES:
+                break
+            prompts.append(prompt)
+        members = [i for i in left if rows[i].prompt in set(prompts)]
+        left = left[len(members) :]
+        yield members
+
+
+def gathered(reading: Reading, leaves: Reading) -> torch.Tensor:
     """Zero, with the gradients that `leaves` have gathered as its gradients with respect to `reading`."""
     terms = [
         (tensor * leaf.grad).sum()

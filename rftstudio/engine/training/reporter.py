@@ -13,15 +13,16 @@ from rftstudio.engine.training import checkpoints
 from rftstudio.engine.training.ending import End, Endings
 from rftstudio.engine.training.grpo import StudioTrainer
 from rftstudio.engine.training.journal import Journal
+from rftstudio.engine.training.sft import CopyTrainer
 from rftstudio.engine.training.watch import Watch
 
 RECOVERY_SECONDS = 20.0  # at most so much work, and one step, is done again after a crash
 
 
 class Reporter(TrainerCallback):
-    """See the module. `trainer` is set once it exists. `end`: why training ended before its last step, if it did."""
+    """See the module. `begin` is called with each stage's trainer. `end`: why training ended early, if it did."""
 
-    trainer: StudioTrainer
+    trainer: StudioTrainer | CopyTrainer
 
     def __init__(self, directory: Path, journal: Journal, endings: Endings, watch: Watch) -> None:
         self.directory = directory
@@ -34,18 +35,22 @@ class Reporter(TrainerCallback):
         self._updates: list[dict[str, Any]] = []
         self._last: dict[str, Any] = {}
 
+    def begin(self, trainer: StudioTrainer | CopyTrainer) -> None:
+        """Report of this trainer from now on."""
+        self.trainer = trainer
+
     def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._mark = self._saved_at = time.monotonic()
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> TrainerControl:
-        settings = self.journal.settings
-        step, rest = divmod(state.global_step, settings.updates_per_batch)
-        if rest:
+        stage = self.trainer.stage
+        if state.global_step % stage.updates:
             return control
-        last = step == settings.steps
+        step = stage.step(state.global_step)
+        last = step == self.journal.settings.steps
         if not last:
             self.end = self._look(step)
-        if last or self._evaluates(step):
+        if step == stage.last or self._evaluates(step):  # the next stage begins with what this one has saved
             self._valid = self.journal.validate(step)
             if not last:
                 self.end = self._look(step)  # the judges' budget may have ended in it, or the patience
@@ -72,12 +77,15 @@ class Reporter(TrainerCallback):
         if not logs or "loss" not in logs:  # the summary at the end
             return
         self._updates.append(logs)
-        step, rest = divmod(state.global_step, self.journal.settings.updates_per_batch)
-        if rest:
+        stage = self.trainer.stage
+        if state.global_step % stage.updates:
             return
+        step = stage.step(state.global_step)
         now = time.monotonic()
         seconds, self._mark = now - self._mark, now
-        metrics = self.journal.step_metrics(step, self.trainer.batch, self._updates, seconds)
+        metrics = self.trainer.report(self.journal, step, self._updates, seconds)
+        if self.journal.settings.way.copies:
+            metrics["stage"] = stage.kind
         self._last = {**metrics, **self._valid}
         self._updates = []
         self.journal.emit(self._last)
@@ -135,7 +143,7 @@ class Reporter(TrainerCallback):
         message = f"Checkpoint of step {step}, {reward}" + (", the best so far." if best and value is not None else ".")
         self._event("checkpoint", step, message, data)
         known = {one: progress.valid.get(one) for one in progress.hashes}
-        for gone in checkpoints.prune(self.directory, known, last=step):
+        for gone in checkpoints.prune(self.directory, known, last=step, turn=self.journal.settings.copying_steps):
             del progress.hashes[gone]
             self._event("checkpoint_removed", gone, f"Checkpoint of step {gone} removed.", {"step": gone})
 

@@ -30,6 +30,7 @@ from rftstudio.engine.process import CANCELLED, ENDED, PAUSED, SUCCEEDED, Stop, 
 from rftstudio.engine.training import start
 from rftstudio.engine.training.ending import End, Endings
 from rftstudio.engine.training.journal import Journal, Progress
+from rftstudio.engine.training.lessons import ended, lessons
 from rftstudio.engine.training.rewards import Rewarder
 from rftstudio.engine.training.watch import Watch
 from rftstudio.engine.types import Item
@@ -92,6 +93,9 @@ class TrainingRun:
         context = loading.context_length(job.model)
         for split, prompts in (("train", self.train), ("validation", self.validation)):
             loading.check_lengths(prompts, max_new_tokens=settings.max_completion_length, context=context, split=split)
+        self.lessons = (
+            lessons(self.tokenizer, self.train, longest=settings.max_completion_length) if settings.way.copies else []
+        )
         if job.start is not None:
             start.check(self.directory, job, job.start, settings)
 
@@ -108,6 +112,7 @@ class TrainingRun:
         set_seed(self.job.seed)
         self.model = loading.load_model(self.job.model, self.where)
         stop = loading.stop_tokens(self.model, self.tokenizer)
+        self.lessons = ended(self.lessons, stop=stop)
         return Sampler(self.model, stop=stop, pad=self.tokenizer.pad_token_id)
 
     def _announce(self) -> None:
@@ -131,10 +136,14 @@ class TrainingRun:
             "n_train": len(self.train),
             "n_validation": len(self.validation),
             "judges": described(self.judges),
+            "approach": self.settings.approach,
             **({"start": self.job.start.to_json()} if self.job.start else {}),
         }
-        message = f"Training {name} on {len(self.train)} tasks, {self.settings.steps} steps.{in_words(sandbox)}"
+        if self.settings.way.copies:
+            data |= {"n_references": len(self.lessons), "copying_steps": self.settings.copying_steps}
+        message = f"Training {name} on {len(self.train)} tasks, {self.settings.steps} steps."
         message += start.in_words(self.job.start, self.settings)
+        message += _copying(self.settings, n_tasks=len(self.train), n_lessons=len(self.lessons)) + in_words(sandbox)
         say(self.events, message, kind="started", key="started", **data)
 
     def _evaluate(self) -> list[Answer]:
@@ -163,7 +172,7 @@ class TrainingRun:
             self.journal.baseline()
         # Imported late: peft and trl take seconds, and the first point of the curve need not wait for them.
         from rftstudio.engine.training import checkpoints
-        from rftstudio.engine.training.build import build_trainer
+        from rftstudio.engine.training.course import Course
         from rftstudio.engine.training.reporter import Reporter
         from rftstudio.engine.training.tracking import Tracking
 
@@ -176,21 +185,22 @@ class TrainingRun:
             self.journal.rewarder.recent.extend(self.journal.progress.failures)
             say(self.events, f"Going on after step {saved.step}.", step=saved.step)
         told = self.job.report_to
-        trainer = build_trainer(
+        course = Course(
             self.model,
             self.tokenizer,
             self.settings,
             prompts=self.train,
+            lessons=self.lessons,
             sampler=self.sampler,
-            journal=self.journal,
             reporter=reporter,
             saved=saved,
             seed=self.job.seed,
             tracking=Tracking(told, self.directory, self.journal, self.events) if told else None,
             run_name=" · ".join(filter(None, (self.job.labels.get("taskset"), self.directory.name))),
         )
+        course.prepare()
         if saved is None and self.job.start is not None:
-            start.put_on(self.directory, self.job.start, trainer.accelerator.unwrap_model(trainer.model))
+            start.put_on(self.directory, self.job.start, course.model_in_training)
             if not known:  # the first point of the curve is the adapter's, so it has to be on
                 self.journal.baseline()
         if saved is None and (problem := used_up()):
@@ -207,8 +217,8 @@ class TrainingRun:
             return self._settle(end, last=saved.step)
         if self.stop.for_now:
             return self._settle(End("ended"), last=saved.step if saved else 0)
-        trainer.go()
-        return self._settle(reporter.end, last=trainer.state.global_step // self.settings.updates_per_batch)
+        last = course.go()
+        return self._settle(reporter.end, last=last)
 
     def _unsaid_pause(self, step: int) -> End | None:
         """The pause that a finding asked for at the step of the last checkpoint, where nobody was told of it yet."""
@@ -251,6 +261,16 @@ class TrainingRun:
             message += f" Validation reward {before:.3f} before, {reached:.3f} at best (step {best})."
         say(self.events, message, kind="finished", status=status, culprit="", best_step=best, seconds=seconds)
         return CANCELLED if status == "cancelled" else SUCCEEDED
+
+
+def _copying(settings: TrainingSettings, *, n_tasks: int, n_lessons: int) -> str:
+    """What is said of the reference answers where they are copied; begins with a space."""
+    if not settings.way.copies:
+        return ""
+    which = f"The first {settings.copying_steps} steps copy" if settings.way.reinforces else "They copy"
+    left = n_tasks - n_lessons
+    without = f"; {left} without one {'is' if left == 1 else 'are'} left out of that" if left else ""
+    return f" {which} {n_lessons} reference answer{'' if n_lessons == 1 else 's'}{without}."
 
 
 def _last_words(end: End | None, step: int) -> str:

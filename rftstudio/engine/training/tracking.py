@@ -50,9 +50,8 @@ class Tracking(TrainerCallback):
     def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **more: Any) -> None:
         self._tell("on_train_begin", args, state, control, **more)
         self._remember_run()
-        done = state.global_step // self.journal.settings.updates_per_batch
         for row in read(self.events.path):
-            if row["type"] == "metrics" and row["data"]["step"] <= done:
+            if row["type"] == "metrics":
                 self._figures(row["data"], args, state, control, **more)
 
     def on_log(self, args: Any, state: TrainerState, control: TrainerControl, **more: Any) -> None:

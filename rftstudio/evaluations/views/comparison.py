@@ -21,6 +21,7 @@ from rftstudio.evaluations.evidence import item_of, keep_compared
 from rftstudio.evaluations.forms import ComparisonForm, ItemFilter
 from rftstudio.evaluations.models import Answer, Comparison
 from rftstudio.evaluations.pairs import side_by_side
+from rftstudio.evaluations.trio import trio_of
 from rftstudio.graders.views.objection import objection, send_to_calibration
 from rftstudio.runs.actions import cancel_job
 from rftstudio.runs.jobs import OPEN_STATUSES, Status
@@ -31,7 +32,12 @@ from rftstudio.tasksets.models import TaskSet
 
 PAGE = 20  # items
 COMPARISONS = Comparison.objects.select_related(
-    "workspace", "run__taskset_version__taskset", "run__grader_version__grader", "run__base_model", "run__tuned_model"
+    "workspace",
+    "run__taskset_version__taskset",
+    "run__grader_version__grader",
+    "run__base_model",
+    "run__tuned_model",
+    "against__tuned_model",
 )
 ANSWERS = Answer.objects.select_related(
     "comparison__workspace",
@@ -105,16 +111,24 @@ def _results(comparison: Comparison) -> dict[str, Any]:
     summary = comparison.summary
     return {
         "summary": summary,
-        "headline": words.headline(summary),
-        "claim": words.claim(summary),
+        "headline": words.headline(summary, **_called(comparison)),
+        "claim": words.claim(summary, tuned=_called(comparison).get("tuned", words.TUNED)),
         "luck": words.luck(summary),
         "strip": figures.strip(summary),
         "outcome_bar": figures.outcome_bar(summary),
-        "figure": figures.scores(summary),
+        "figure": figures.scores(summary, comparison.names if comparison.against else figures.NAMES),
         "score_rows": figures.rows(summary),
         "ranking": any(row["name"].startswith("top@") for row in summary["metrics"]),
         "weights": summary["weights"],
+        "trio": trio_of(comparison),
     }
+
+
+def _called(comparison: Comparison) -> dict[str, str]:
+    """What sentences call the two models, where they are not base and tuned."""
+    if comparison.against is None:
+        return {}
+    return {side: f"the {name} model" for side, name in comparison.names.items()}
 
 
 def _items(request: Request, comparison: Comparison) -> dict[str, Any]:
@@ -126,8 +140,13 @@ def _items(request: Request, comparison: Comparison) -> dict[str, Any]:
         "page": page,
         "rows": side_by_side(comparison, list(page)),
         "show_tags": bool(tags),
-        "short_hash": f"adapter {comparison.summary['weights']['tuned']['adapter_hash'][:10]}",
+        "proofs": {side: _proof(weight) for side, weight in comparison.summary["weights"].items()},
     }
+
+
+def _proof(weight: dict[str, Any]) -> str:
+    """Which weights answered, in short."""
+    return f"adapter {weight['adapter_hash'][:10]}" if weight["adapter_hash"] else "adapter off"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -11,6 +11,7 @@ from django.views.decorators.http import conditional_page, require_safe
 from rftstudio.accounts.access import Action, fetch, may
 from rftstudio.accounts.request import Request
 from rftstudio.engine import presets
+from rftstudio.engine.approaches import reads
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.job import read_job
 from rftstudio.engine.trackers import TENSORBOARD_FOLDER, TRACKERS, Tracker
@@ -55,6 +56,7 @@ def detail(request: Request, pk: int) -> HttpResponse:
     else:
         points = curves.points_of(run)
         context |= _standing(run, points) | {"figure": curves.reward(run, points), "since": _newest(points)}
+        context |= {"loss": curves.loss(run, points), **_way(run)}
         response = render(request, "runs/detail.html", context | TAB_CONTEXTS[tab](request, run))
     patch_vary_headers(response, ["HX-Request", "HX-Target"])
     return response
@@ -137,7 +139,9 @@ def _standing(run: Run, found: list[dict[str, Any]]) -> dict[str, Any]:
     spent = run.seconds_spent
     left = None
     if run.status == Status.RUNNING:
-        left = seconds_left(found, total_steps=total, eval_interval=int(run.settings.get("eval_interval") or 1))
+        # A step that copies says nothing of how long one of reinforcement takes.
+        alike = [point for point in found if point.get("stage") != "sft"] if run.way.reinforces else found
+        left = seconds_left(alike, total_steps=total, eval_interval=int(run.settings.get("eval_interval") or 1))
         if left is None and run.expected_seconds:
             left = max(0.0, run.expected_seconds - (spent or 0.0))
         left = within_limit(left, found, run.settings.get("max_minutes") or 0.0)
@@ -160,6 +164,20 @@ def _standing(run: Run, found: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def _way(run: Run) -> dict[str, Any]:
+    """What belongs to copying: how many tasks have something to copy, and the training launched beside this one."""
+    started = run.events.filter(type="started").order_by("-seq").first() if run.way.copies else None
+    known = started.data if started and "n_references" in started.data else None
+    beside = run.beside
+    return {
+        "copied": {"tasks": known["n_train"], "left_out": known["n_train"] - known["n_references"]} if known else None,
+        "beside": beside,
+        "versus": (run.comparisons.filter(against=beside) | beside.comparisons.filter(against=run)).first()
+        if beside
+        else None,
+    }
+
+
 def _pause_of(run: Run) -> RunEvent | None:
     """What the run itself said of its pause; None where a person paused it while it waited in line."""
     has_run = set(run.handle) - {"log"}  # since it was last resumed
@@ -168,12 +186,14 @@ def _pause_of(run: Run) -> RunEvent | None:
 
 def _answers(request: Request, run: Run) -> dict[str, Any]:
     phase = "valid" if request.GET.get("phase") == "valid" else "train"
+    wanted = request.GET.get("step", "")
+    step = int(wanted) if wanted.isdecimal() else None
+    if not run.way.reinforces or (step is not None and step <= curves.copying_steps(run)):
+        phase = "valid"  # nothing is sampled to learn from where reference answers are copied
     steps = browse.steps_of(run, phase)
     if not steps and phase == "train" and "phase" not in request.GET:
         phase = "valid"  # before the first step there are only the untrained model's answers
         steps = browse.steps_of(run, phase)
-    wanted = request.GET.get("step", "")
-    step = int(wanted) if wanted.isdecimal() else None
     if step not in steps:
         step = max((one for one in steps if step is None or one <= step), default=steps[0] if steps else None)
     context: dict[str, Any] = {"phase": phase, "steps": steps, "step": step}
@@ -204,7 +224,7 @@ def _settings(_request: Request, run: Run) -> dict[str, Any]:
     usual = presets.usual(run.preset, run.settings, answer_limit=run.taskset_version.answer_limit)
     rows = []
     for dial in presets.DIALS:
-        if dial.name in run.settings:
+        if dial.name in run.settings and reads(run.way.name, dial.name):
             value, preset = run.settings[dial.name], usual.get(dial.name)
             changed = preset is not None and preset != value
             rows.append({"dial": dial, "value": dial.shown(value), "usual": dial.shown(preset) if changed else ""})

@@ -12,6 +12,7 @@ from rftstudio.accounts.access import Action, fetch, visible
 from rftstudio.accounts.models import User
 from rftstudio.accounts.request import Request
 from rftstudio.engine import presets
+from rftstudio.engine.approaches import APPROACHES, DEFAULT_APPROACH, READ_BY, reads
 from rftstudio.engine.errors import SpecError, SystemFault
 from rftstudio.engine.methods import METHODS
 from rftstudio.graders.models import Grader
@@ -48,6 +49,7 @@ def launch(request: Request, pk: int) -> HttpResponse:
                 seed=form.cleaned_data["seed"],
                 name=form.cleaned_data["name"].strip(),
                 start=form.cleaned_data["start"],
+                baseline=form.cleaned_data["baseline"],
                 by=request.user,
             )
         except SpecError as error:
@@ -64,6 +66,7 @@ def launch(request: Request, pk: int) -> HttpResponse:
         "form": form,
         "grader": grader,
         "presets": _preset_cards(form),
+        "ways": _way_cards(form),
         "meant": _meant(form),
         **_preset_table(taskset),
         "items": taskset.items.live().count(),
@@ -125,12 +128,19 @@ def _preset_cards(form: LaunchForm) -> list[dict[str, Any]]:
     return [{"preset": preset, "checked": preset.name == chosen} for preset in presets.PRESETS.values()]
 
 
+def _way_cards(form: LaunchForm) -> list[dict[str, Any]]:
+    """The ways of learning, with the radio button that chooses each."""
+    chosen = form["approach"].value() or DEFAULT_APPROACH
+    return [{"way": approach, "checked": approach.name == chosen} for approach in APPROACHES.values()]
+
+
 def _meant(form: LaunchForm) -> dict[str, Any]:
     """What an empty field means, by preset, and what a method changes about that; for the page's script."""
     limit = form.taskset.answer_limit
     return {
         "presets": {name: presets.resolve(name, answer_limit=limit) for name in presets.PRESETS},
         "methods": {method.name: dict(method.settings) for method in METHODS.values()},
+        "ways": {name: [one for one in READ_BY if not reads(name, one)] for name in APPROACHES},
     }
 
 
@@ -142,9 +152,14 @@ def _preset_table(taskset: TaskSet) -> dict[str, Any]:
 
 
 def _outlook(form: LaunchForm, taskset: TaskSet) -> Outlook:
-    model = BaseModel.objects.filter(pk=form["base_model"].value()).first() if form["base_model"].value() else None
+    chosen = str(form["base_model"].value() or "")
+    model = BaseModel.objects.filter(pk=int(chosen)).first() if chosen.isdecimal() and len(chosen) < 18 else None
     outlook = outlook_of(
-        taskset=taskset, model=model, preset=str(form["preset"].value()), settings=form.readable_dials()
+        taskset=taskset,
+        model=model,
+        preset=str(form["preset"].value()),
+        settings=form.readable_dials(),
+        baseline=bool(form["baseline"].value()),
     )
     return dataclasses.replace(outlook, model=model)
 

@@ -101,6 +101,21 @@ def test_the_base_is_itself_whether_asked_before_or_after_a_tuned_model(
     assert said[0] == said[1]
 
 
+def test_two_tuned_models_answer_as_each_does_alone(tmp_path: Path, model: Path, adapters: dict[str, Path]) -> None:
+    """The one that stands in the place of the base is no longer the base."""
+    zero, strong = (str(adapters[name]) for name in ("zero", "strong"))
+    both = make(tmp_path / "both", model, Adapter("base", strong), Adapter("tuned", zero))
+    alone = make(tmp_path / "alone", model, Adapter("base"), Adapter("tuned", strong))
+    assert (run(both), run(alone)) == (0, 0)
+    said, expected = answers(both), answers(alone)
+    items = [f"item-{number}:{{}}:{k}" for number in range(5) for k in (0, 1)]
+    assert all(said[item.format("base")] == expected[item.format("tuned")] for item in items)
+    assert all(said[item.format("tuned")] == expected[item.format("base")] for item in items)
+    result = json.loads((both / "result.json").read_text())["models"]
+    assert result["base"]["adapter_hash"] != result["tuned"]["adapter_hash"]
+    assert result["base"]["weights"] == result["base"]["adapter_hash"]
+
+
 def test_killed_and_started_again_it_says_the_same_once(
     tmp_path: Path, model: Path, adapters: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

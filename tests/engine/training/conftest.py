@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rftstudio.engine.approaches import RFT
 from rftstudio.engine.job import Job, Model, write_job
 from rftstudio.engine.presets import resolve
 from rftstudio.engine.types import Item
@@ -39,7 +41,10 @@ def tiny_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def make_job(tmp_path: Path, tiny_directory: Path) -> MakeJob:
-    """Writes a training job: `make_job(name, n_train=, n_validation=, grader=, model=, **settings)`."""
+    """Writes a training job: `make_job(name, n_train=, n_validation=, grader=, model=, unanswered=, **settings)`.
+
+    Where answers are copied, every item has one but the first `unanswered`.
+    """
 
     def make(
         name: str = "job",
@@ -49,9 +54,13 @@ def make_job(tmp_path: Path, tiny_directory: Path) -> MakeJob:
         grader: dict[str, Any] | None = None,
         model: str | None = None,
         seed: int = 0,
+        unanswered: int = 0,
         **settings: Any,
     ) -> Path:
         items = [Item.from_json(row) for row in rows(n_train + n_validation, shots=1)]
+        if settings.get("approach", RFT) != RFT:
+            items = [replace(item, answer=item.fields["reference_answer"]) for item in items]
+            items[:unanswered] = [replace(item, answer=None) for item in items[:unanswered]]
         job = Job(
             kind="training",
             model=Model(model or str(tiny_directory), "tiny"),

@@ -76,7 +76,8 @@ def write(path: Path, reviews: dict[str, list[str]]) -> None:
 @pytest.mark.slow
 @pytest.mark.training
 @pytest.mark.timeout(900)
-def test_reward_on_held_out_items_rises(tmp_path: Path) -> None:
+@pytest.mark.parametrize("approach", ["rft", "sft"])
+def test_reward_on_held_out_items_rises(tmp_path: Path, approach: str) -> None:
     write(tmp_path / "train.jsonl", TRAIN)
     write(tmp_path / "validation.jsonl", HELD_OUT)
     (tmp_path / "grader.json").write_text(json.dumps(GRADER))
@@ -85,7 +86,7 @@ def test_reward_on_held_out_items_rises(tmp_path: Path) -> None:
     settings |= {"schedule": "constant"}
     module = [sys.executable, "-m", "rftstudio.engine.training"]
     command = [*module, "new", "job", "--model", str(embedded_model()), "--grader", "grader.json"]
-    command += ["--train", "train.jsonl", "--validation", "validation.jsonl"]
+    command += ["--train", "train.jsonl", "--validation", "validation.jsonl", "--approach", approach]
     command += [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     subprocess.run(command, cwd=tmp_path, env=environment, check=True)

@@ -1,0 +1,159 @@
+"""A reinforcement and its SFT baseline: each against the base, and against each other, on the same test tasks."""
+
+import json
+
+import pytest
+
+from rftstudio.engine.errors import SpecError
+from rftstudio.engine.job import read_job
+from rftstudio.evaluations.actions import compare_again, compare_pair_once, create_comparison
+from rftstudio.evaluations.models import Comparison
+from rftstudio.evaluations.tasks import compare_finished
+from rftstudio.graders.actions import publish_grader, save_draft
+from rftstudio.registry.actions import keep_tuned_model
+from rftstudio.runs.actions import launch_baseline
+from rftstudio.runs.jobs import Status
+from rftstudio.runs.models import Run
+from tests.evaluations.build import HASH, LABELS, make_comparison, make_tuned_run
+from tests.factories import make_run
+
+SFT_HASH = "ef56ab78" * 8
+RIGHT = [LABELS[number % 4] for number in range(8)]
+SOME = [*RIGHT[:4], "no", "no", "no", "no"]
+NONE = ["no"] * 8
+
+
+@pytest.fixture
+def rft(workspace, alice):
+    return make_tuned_run(workspace=workspace, by=alice)
+
+
+@pytest.fixture
+def sft(rft, alice):
+    """The baseline, over and with a model of its own."""
+    run = launch_baseline(run=rft, by=alice)
+    adapter = run.directory / "checkpoints" / "step-4"
+    adapter.mkdir(parents=True)
+    (adapter / "adapter_config.json").write_text("{}")
+    run.tuned_model = keep_tuned_model(
+        workspace=run.workspace, base_model=run.base_model, name="SFT", path=adapter, adapter_hash=SFT_HASH,
+        lineage={}, by=alice,
+    )  # fmt: skip
+    run.status = Status.SUCCEEDED
+    run.save()
+    return run
+
+
+def test_both_sides_answer_with_an_adapter(rft, sft, alice):
+    comparison = create_comparison(run=rft, against=sft, by=alice)
+    job = read_job(comparison.directory)
+    assert [(adapter.name, adapter.path) for adapter in job.adapters] == [
+        ("base", sft.tuned_model.path),
+        ("tuned", rft.tuned_model.path),
+    ]
+    assert comparison.names == {"base": "SFT", "tuned": "RFT"}
+    again = compare_again(comparison=comparison, by=alice)
+    assert (again.against, again.settings, again.seed) == (sft, comparison.settings, comparison.seed)
+
+
+def test_models_of_other_tasks_graders_or_bases_are_refused(rft, sft, workspace, alice):
+    other = make_run(workspace=workspace, by=alice)
+    with pytest.raises(SpecError, match="do not have the same tasks.*Compare each with its base"):
+        create_comparison(run=rft, against=other)
+    grader = rft.grader_version.grader
+    save_draft(grader=grader, by=alice, spec={**grader.spec, "name": "another"})
+    Run.objects.filter(pk=sft.pk).update(grader_version=publish_grader(grader=grader, by=alice))
+    with pytest.raises(SpecError, match="do not have the same grader"):
+        create_comparison(run=rft, against=Run.objects.get(pk=sft.pk))
+
+
+def test_when_both_are_over_all_three_comparisons_are_made_once(rft, sft):
+    assert compare_finished() == 3
+    made = {(one.run, one.against) for one in Comparison.objects.all()}
+    assert made == {(rft, None), (sft, None), (rft, sft)}
+    assert len({(one.seed, str(one.settings)) for one in Comparison.objects.all()}) == 1, "the same random numbers"
+    assert all(one.automatic for one in Comparison.objects.all())
+    assert compare_finished() == 0
+
+
+@pytest.mark.parametrize("status", [Status.RUNNING, Status.FAILED, Status.CANCELLED])
+def test_not_before_both_have_a_model(rft, sft, status):
+    Run.objects.filter(pk=rft.pk).update(status=status)
+    assert compare_finished() == 1, "the baseline with its base"
+    assert compare_pair_once(baseline=Run.objects.get(pk=sft.pk)) is None
+    assert compare_pair_once(baseline=Run.objects.get(pk=rft.pk)) is None, "it is nobody's baseline"
+    Run.objects.filter(pk=rft.pk).update(status=Status.SUCCEEDED)
+    assert compare_finished() == 2
+
+
+def test_the_weights_of_both_are_proven(rft, sft, as_alice):
+    comparison = against(rft, sft, SOME, RIGHT)
+    weights = comparison.summary["weights"]
+    assert weights["base"]["adapter_hash"] == SFT_HASH
+    assert weights["base"]["as_expected"]
+    assert weights["tuned"]["as_expected"]
+    text = as_alice.get(f"/comparisons/{comparison.pk}/").text
+    assert f"adapter {SFT_HASH[:10]}" in text
+    assert f"adapter {HASH[:10]}" in text
+    assert "base, adapter off" not in text
+    wrong = against(rft, sft, SOME, RIGHT, base_hash="00" * 32)
+    assert not wrong.summary["weights"]["base"]["as_expected"]
+    assert "are not the ones" in as_alice.get(f"/comparisons/{wrong.pk}/").text
+
+
+def against(rft, sft, base, tuned, base_hash=SFT_HASH):
+    return make_comparison(run=rft, against=sft, base=base, tuned=tuned, base_hash=base_hash)
+
+
+def test_the_page_names_the_two_and_shows_the_three(rft, sft, as_alice, as_vera, as_charlie):
+    first = make_comparison(run=rft, base=NONE, tuned=RIGHT)
+    text = as_alice.get(f"/comparisons/{first.pk}/").text
+    assert "Base, SFT and RFT on the same tasks" in text
+    assert text.count("not made yet") == 2
+    make_comparison(run=sft, base=NONE, tuned=SOME, adapter_hash=SFT_HASH)
+    pair = against(rft, sft, SOME, RIGHT)
+    page = as_alice.get(f"/comparisons/{pair.pk}/")
+    assert "On 8 unseen tasks the RFT model scores 1.00 against 0.50 of the SFT model, +0.50" in page.text
+    assert [(duel.tuned, duel.base) for duel in page.context["trio"]] == [
+        ("RFT", "base"),
+        ("SFT", "base"),
+        ("RFT", "SFT"),
+    ]
+    assert [duel.comparison.summary["difference"] for duel in page.context["trio"]] == [1.0, 0.5, 0.5]
+    assert "Who answered" in page.text
+    assert '<th scope="col" class="number">SFT</th><th scope="col" class="number">RFT</th>' in page.text
+    assert [trace["name"] for trace in page.context["figure"]["data"]] == ["SFT", "RFT"]
+    assert as_vera.get(f"/comparisons/{pair.pk}/").status_code == 200
+    assert as_charlie.get(f"/comparisons/{pair.pk}/").status_code == 404
+    listed = as_alice.get(f"/tasksets/{rft.taskset.pk}/comparisons/").text
+    assert "RFT against SFT" in listed
+    run_page = as_alice.get(f"/runs/{rft.pk}/").text
+    assert f'href="/comparisons/{pair.pk}/">RFT against SFT' in run_page
+    assert f'href="/comparisons/{first.pk}/">See the comparison' in run_page, "with the base"
+
+
+def test_a_training_without_baseline_shows_no_three(rft, as_alice):
+    comparison = make_comparison(run=rft, base=NONE, tuned=RIGHT)
+    page = as_alice.get(f"/comparisons/{comparison.pk}/")
+    assert page.context["trio"] == []
+    assert "the tuned model scores 1.00 against 0.00" in page.text
+
+
+def test_files_have_the_names_of_the_two(rft, sft, as_alice):
+    pair = against(rft, sft, SOME, RIGHT)
+    table = b"".join(as_alice.get(f"/comparisons/{pair.pk}/answers.csv").streaming_content).decode()
+    assert "sft_answer,sft_score" in table
+    assert "rft_answer,rft_score" in table
+    line = b"".join(as_alice.get(f"/comparisons/{pair.pk}/answers.jsonl").streaming_content).decode().splitlines()[7]
+    assert (json.loads(line)["sft_score"], json.loads(line)["rft_score"]) == (0.0, 1.0)
+    assert json.loads(line)["rft"][0]["text"] == RIGHT[7]
+
+
+def test_the_pair_can_be_compared_again_from_its_page(rft, sft, as_alice, as_vera):
+    pair = against(rft, sft, SOME, RIGHT)
+    address = f"/comparisons/{pair.pk}/again/"
+    assert f'action="{address}"' in as_alice.get(f"/comparisons/{pair.pk}/").text
+    assert as_vera.post(address).status_code == 403
+    assert as_alice.get(address).status_code == 405
+    as_alice.post(address)
+    assert Comparison.objects.order_by("-pk")[0].against == sft
