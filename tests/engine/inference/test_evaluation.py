@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from peft import LoraConfig, get_peft_model
 from rftstudio.engine.events import Log
 from rftstudio.engine.inference.evaluation import BASE_WEIGHTS, run
 from rftstudio.engine.job import Adapter, Job, Model, write_job
+from rftstudio.engine.process import ENDED
 from rftstudio.engine.types import Item
 from tests.engine.tiny import rows, save_tiny_model, tiny_model
 
@@ -157,6 +160,28 @@ def test_stop_and_go_on(tmp_path: Path, model: Path) -> None:
     progress = [row["data"]["done"] for row in events if row["type"] == "progress"]
     assert progress == sorted(progress)
     assert progress[-1] == 300
+
+
+def test_ended_by_the_system_it_goes_on(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = make(tmp_path, model, Adapter("base"), count=150)
+    real = Log.append_many
+
+    def append_many(self: Log, rows: list[dict[str, object]], *, keys: list[str]) -> int:
+        if self.path.name == "answers.jsonl":
+            os.kill(os.getpid(), signal.SIGTERM)
+        return real(self, rows, keys=keys)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Log, "append_many", append_many)
+        assert run(directory) == ENDED
+    last = json.loads((directory / "events.jsonl").read_text().splitlines()[-1])
+    done = len(answers(directory))
+    assert 0 < done < 300
+    expected = f"Ended by the system (SIGTERM) after {done} of 300 answers. Started again, it goes on."
+    assert (last["type"], last["message"]) == ("message", expected)
+    assert not (directory / "result.json").exists()
+    assert run(directory) == 0
+    assert len(answers(directory)) == 300
 
 
 def test_temperature_zero_repeats_itself(tmp_path: Path, model: Path) -> None:
