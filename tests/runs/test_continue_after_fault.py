@@ -119,7 +119,7 @@ def mark():
 
 def test_the_page_says_when_nobody_looks_at_the_line(failed, as_bob, mark):
     actions.continue_run(run=failed, by=None)
-    soon, never = "It starts as soon as the machine is free", "the worker or its broker is not running"
+    soon, never = "Next in line", "the worker or its broker is not running"
     assert soon in as_bob.get(f"/runs/{failed.pk}/").text, "it has not waited long"
     Run.objects.filter(pk=failed.pk).update(created_at=timezone.now() - timedelta(hours=2))
     assert never in as_bob.get(f"/runs/{failed.pk}/").text
