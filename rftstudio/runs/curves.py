@@ -7,7 +7,7 @@ from typing import Any
 from rftstudio.engine import doctor
 from rftstudio.engine.doctor import Finding
 from rftstudio.lib import charts
-from rftstudio.lib.copying_charts import loss_curve, turning_point
+from rftstudio.lib.charts_copying import loss_curve, turning_point
 from rftstudio.runs.models import Run
 
 REMEMBERED = 16  # runs whose points a process keeps; some hundred kilobytes each

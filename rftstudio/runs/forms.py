@@ -9,8 +9,8 @@ from django.utils.html import format_html
 
 from rftstudio.engine import presets
 from rftstudio.engine.approaches import APPROACH_DIALS, APPROACHES, DEFAULT_APPROACH, READ_BY, RFT, SFT, SFT_RFT
-from rftstudio.engine.dials import LIMIT_DIALS
 from rftstudio.engine.errors import SpecError
+from rftstudio.engine.limits import LIMIT_DIALS
 from rftstudio.engine.presets import Dial
 from rftstudio.graders.models import Grader, GraderVersion
 from rftstudio.graders.proof import NotProven

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 
-from rftstudio.engine.dials import JUDGE_DIALS
+from rftstudio.engine.limits import JUDGE_DIALS
 from rftstudio.evaluations.models import Readiness
 from rftstudio.evaluations.readiness.actions import FEWEST_SAMPLES, N_ITEMS, usual_settings
 from rftstudio.graders.models import Grader
