@@ -75,7 +75,11 @@ def stages(fast: bool, database: str) -> list[Stage]:
                 [*quick, *rooms, *(f"--ignore={path}" for path in SAME_ANYWHERE)],
                 {**ONE_THREAD, "RFT_TEST_DATABASE_URL": database},
             ),
-            Stage("browser tests", [*by_file, "-m", "browser"], {"DJANGO_ALLOW_ASYNC_UNSAFE": "true"}),
+            Stage(
+                "browser tests",
+                [*by_file, "--no-loadscope-reorder", "-m", "browser"],
+                {"DJANGO_ALLOW_ASYNC_UNSAFE": "true"},
+            ),
             Stage("slow and training tests", [*by_file, "-m", slow]),
         ]
     return found

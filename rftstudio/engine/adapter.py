@@ -87,10 +87,13 @@ def check_shape(facts: AdapterFacts, settings: Mapping[str, Any]) -> None:
         )
 
 
-def check_base(facts: AdapterFacts, *, location: str, name: str) -> None:
-    """Raises `SpecError` (path "model") where the adapter was trained on a model of another name."""
+def check_base(facts: AdapterFacts, *, location: str, name: str, revision: str = "") -> None:
+    """Raises `SpecError` (path "model") where the adapter was trained on a model of another name.
+
+    revision: a hub model's commit, which is what its directory is called.
+    """
     theirs = Path(facts.base).name.lower()
-    if theirs not in {Path(location).name.lower(), Path(name or location).name.lower()}:
+    if theirs not in {Path(location).name.lower(), Path(name or location).name.lower(), revision.lower() or None}:
         raise SpecError(
             f"The adapter was trained on {facts.base}, not on {name or location}.",
             path="model",

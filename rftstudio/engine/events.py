@@ -93,14 +93,14 @@ class Log:
 
 
 def tail(path: Path, *, offset: int = 0, limit: int = 5000) -> tuple[list[dict[str, Any]], int]:
-    """Rows after a byte offset and the offset to go on from. A line without its end is left for later."""
+    """Rows after a byte offset and the offset to go on from. A line torn or full of zeros is left for later."""
     if not path.exists():
         return [], offset
     rows: list[dict[str, Any]] = []
     with path.open("rb") as file:
         file.seek(offset)
         for line in file:
-            if not line.endswith(b"\n") or len(rows) >= limit:
+            if not line.endswith(b"\n") or b"\0" in line or len(rows) >= limit:
                 break
             rows.append(json.loads(line))
             offset += len(line)

@@ -173,14 +173,18 @@ def write_job(
                 for item in items[split]:
                     file.write(json.dumps(item.to_json(), ensure_ascii=False) + "\n")
         for name, place in job.lists.items():
-            path = _inside(directory, place)
+            path = inside(directory, place)
             path.parent.mkdir(exist_ok=True)
             path.write_text(json.dumps((lists or {})[name], ensure_ascii=False), encoding="utf-8")
         if job.start is not None and adapter is not None:
-            copy_adapter(adapter, _inside(directory, job.start.path), adapter_hash=job.start.adapter_hash)
+            copy_adapter(adapter, inside(directory, job.start.path), adapter_hash=job.start.adapter_hash)
         temporary = directory / "job.json.part"
         temporary.write_text(json.dumps(job.to_json(), ensure_ascii=False, indent=1), encoding="utf-8")
         os.replace(temporary, directory / "job.json")
+    except SpecError:
+        if made:
+            shutil.rmtree(directory, ignore_errors=True)
+        raise
     except OSError as error:
         if made:
             shutil.rmtree(directory, ignore_errors=True)  # half a job is of no use and takes room
@@ -207,7 +211,7 @@ def read_lists(directory: Path, job: Job) -> dict[str, dict[str, tuple[str, ...]
     found: dict[str, dict[str, tuple[str, ...]]] = {}
     for name, place in job.lists.items():
         try:
-            rows = json.loads(_inside(directory, place).read_text(encoding="utf-8"))
+            rows = json.loads(inside(directory, place).read_text(encoding="utf-8"))
             found[name] = {label: tuple(names) for label, names in rows.items()}
         except FileNotFoundError as error:
             fix = "Write the job anew."
@@ -218,7 +222,7 @@ def read_lists(directory: Path, job: Job) -> dict[str, dict[str, tuple[str, ...]
     return found
 
 
-def _inside(directory: Path, place: str) -> Path:
+def inside(directory: Path, place: str) -> Path:
     """A file of the job. Raises `SpecError` for a place outside its directory."""
     path = directory / place
     if not path.resolve().is_relative_to(directory.resolve()):

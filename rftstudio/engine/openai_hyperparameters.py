@@ -61,10 +61,10 @@ def settings_of(
 ) -> dict[str, Value]:
     """What these hyperparameters change about `preset`, for `presets.resolve`. n_train: training tasks, at least 1.
 
-    batch_size counts tasks, of which each gets the preset's number of answers times compute_multiplier;
-    n_epochs are passes over the training tasks, the last step rounded up; learning_rate_multiplier is of the
-    preset's rate; eval_samples are answers per validation task. reasoning_effort is room to think: an answer may
-    be twice (medium) or four times (high) as long as the preset's, and never shorter. Where nothing is reinforced,
+    batch_size counts tasks, of which each gets the preset's number of answers times compute_multiplier; n_epochs are
+    passes over the training tasks, the last step rounded up (a warm start comes on top); learning_rate_multiplier is
+    of the preset's rate; eval_samples are answers per validation task. reasoning_effort is room to think: an answer
+    may be twice (medium) or four times (high) as long as the preset's, and never shorter. Where nothing is reinforced,
     batch_size counts reference answers, and compute_multiplier is refused, since no answers are sampled to learn from.
     Raises `SpecError(path="hyperparameters.NAME")`.
     """
@@ -85,6 +85,8 @@ def settings_of(
     if "n_epochs" in values:
         steps = changes["steps"] = max(1, math.ceil(values["n_epochs"] * n_train / tasks))
         changes["warmup_steps"] = min(usual["warmup_steps"], steps // WARM_SHARE)
+        if approach.copies:
+            changes["steps"] = steps + usual["warm_start_steps"]
     changes |= _common(given, values, usual)
     return _within_ours(changes, values)
 

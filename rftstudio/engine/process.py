@@ -73,6 +73,7 @@ def run_job(directory: Path, body: Callable[[Job, Log, Stop], int]) -> int:
         if (result := _success(directory)) is not None:
             _say_once(events, result)
             return SUCCEEDED
+        (directory / "result.json").unlink(missing_ok=True)  # of a pause, perhaps: what comes now is another result
         with using(Tools(lists=read_lists(directory, job))):
             return body(job, events, stop)
     except Exception as error:

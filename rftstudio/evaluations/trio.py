@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from rftstudio.evaluations.models import Comparison
+from rftstudio.runs.jobs import ENDED_STATUSES
 from rftstudio.runs.models import Run
 
 
@@ -10,12 +11,13 @@ from rftstudio.runs.models import Run
 class Duel:
     """Two of the three against each other. names: the one that comes first in the sentence is the better-trained one.
 
-    comparison: None where there is none yet.
+    comparison: None where there is none yet. never: one of its trainings is over and kept no model.
     """
 
     tuned: str
     base: str
     comparison: Comparison | None
+    never: bool = False
 
 
 def trio_of(comparison: Comparison) -> list[Duel]:
@@ -27,10 +29,14 @@ def trio_of(comparison: Comparison) -> list[Duel]:
     rft = sft.baseline_for
     name = "SFT + RFT" if rft.way.copies else "RFT"
     return [
-        Duel(name, "base", _latest(rft, None)),
-        Duel("SFT", "base", _latest(sft, None)),
-        Duel(name, "SFT", _latest(rft, sft)),
+        Duel(name, "base", _latest(rft, None), _without_model(rft)),
+        Duel("SFT", "base", _latest(sft, None), _without_model(sft)),
+        Duel(name, "SFT", _latest(rft, sft), _without_model(rft, sft)),
     ]
+
+
+def _without_model(*runs: Run) -> bool:
+    return any(run.status in ENDED_STATUSES and run.tuned_model_id is None for run in runs)
 
 
 def _latest(run: Run, against: Run | None) -> Comparison | None:

@@ -4,6 +4,7 @@ A short task starts `manage.py bring_model`, which claims the row, starts the en
 is. Killed, it is started again and goes on where it stopped; cancelled, the row is gone and what came is thrown away.
 """
 
+import logging
 import shutil
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from rftstudio.registry import hub_token
 from rftstudio.registry.actions import EMBEDDED, free_name, keep_model, register_embedded
 from rftstudio.registry.child import result_of, working
 from rftstudio.registry.models import Arrival, BaseModel
+
+log = logging.getLogger(__name__)
 
 KIB = 1024
 Source = BaseModel.Source
@@ -47,6 +50,7 @@ def read_local(*, workspace: Workspace, by: User | None, name: str, directory: P
     if BaseModel.objects.filter(name=name).exists():
         raise SpecError(f"There is a model called {name} already.", path="name", fix="Give it another name.")
     _require_none_open(source=Source.LOCAL, location=str(directory))
+    _require_none_open(source=Source.LOCAL, name=name)
     return _start(workspace, by, source=Source.LOCAL, name=name, location=str(directory), licence=licence)
 
 
@@ -117,6 +121,9 @@ def bring(*, pk: int) -> Arrival | None:
         message = error.message if isinstance(error, SpecError) else str(error)
         Arrival.objects.filter(pk=pk, worker=row.worker).update(fix=getattr(error, "fix", "") or "")
         row.fail(message)
+    except Exception:  # whatever it is, doing it again would not help
+        log.exception("%s could not be brought.", row)
+        row.fail("This failed in a way that was not foreseen. What happened stands in models.log.")
     return row
 
 
@@ -142,7 +149,7 @@ def _work(row: Arrival) -> dict[str, Any]:
         token = hub_token.plain(row.workspace)
         target = target_of(row)
         target.parent.mkdir(parents=True, exist_ok=True)
-        if row.base_model is not None and row.base_model.state == "changed":
+        if row.base_model is not None and row.base_model.state in ("gone", "changed"):
             shutil.rmtree(target, ignore_errors=True)
         module = "rftstudio.engine.models"
         arguments = ["--attended", "fetch", row.hub_id, "--revision", row.commit, "--into", str(target)]

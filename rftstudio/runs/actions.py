@@ -127,14 +127,23 @@ def publish_and_launch(
     as its path where a draft cannot be published.
     """
     prove_draft(grader=grader, grader_version=grader_version, by=by)
-    with transaction.atomic():
-        tasks, marks = publish_drafts(
-            taskset=taskset, grader=grader, taskset_version=taskset_version, grader_version=grader_version, by=by
-        )
-        run = launch_run(taskset_version=tasks, grader_version=marks, by=by, **launch)
-        if baseline and run.way.reinforces:
-            launch_baseline(run=run, by=by, start=launch.get("start"))
-    return run
+    baseline = baseline and launch["settings"].get("approach") != SFT
+    made: list[Run] = []
+    try:
+        with transaction.atomic():
+            tasks, marks = publish_drafts(
+                taskset=taskset, grader=grader, taskset_version=taskset_version, grader_version=grader_version, by=by
+            )
+            if baseline:
+                queue.require_room(taskset.workspace, jobs=2)
+            made.append(launch_run(taskset_version=tasks, grader_version=marks, by=by, **launch))
+            if baseline:
+                launch_baseline(run=made[0], by=by, start=launch.get("start"))
+    except BaseException:
+        for run in made:  # its row is gone again
+            shutil.rmtree(run.directory, ignore_errors=True)
+        raise
+    return made[0]
 
 
 def launch_baseline(*, run: Run, by: User | None, start: Checkpoint | None = None) -> Run:

@@ -35,13 +35,19 @@ def as_run(run: Run, *, grader: Grader | None, step: int | None = None) -> Again
         initial["preset"] = presets.DEFAULT_PRESET
         notes["preset"] = f"The preset “{run.preset}” is not offered any more; its settings stand under Advanced."
     start = None
-    if step is not None:
+    if step is None and run.origin:
+        if run.parent is not None and run.parent_step is not None:
+            start = kept_checkpoints(run.parent).filter(step=run.parent_step).first()
+        if start is None:
+            where = f"step {run.origin['step']} of “{run.origin['name']}”"
+            notes["start"] = f"It started from {where}, which is gone. {INSTEAD}"
+    elif step is not None:
         start = kept_checkpoints(run).filter(step=step).first()
         if start is None:
             notes["start"] = f"The checkpoint of step {step} is not kept any more. {INSTEAD}"
     if start is not None:
         _start(start, initial, notes)
-    ending = f", from step {step}" if start else ", again"
+    ending = f", from step {step}" if start and step is not None else ", again"
     initial["name"] = f"{str(run)[: 160 - len(ending)].removesuffix(ending)}{ending}"
     return Again(run, start, initial, notes)
 

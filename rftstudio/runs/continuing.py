@@ -18,9 +18,9 @@ from rftstudio.runs.models import Checkpoint, Run
 INSTEAD = "Start from another checkpoint, or from the base model."
 
 
-def kept_checkpoints(run: Run) -> "QuerySet[Checkpoint]":
+def kept_checkpoints(*runs: Run) -> "QuerySet[Checkpoint]":
     """Those that a training could start from, as far as the rows know; the best one first, then the latest."""
-    return run.checkpoints.filter(removed=False).select_related("run").order_by("-is_best", "-step")
+    return Checkpoint.objects.filter(run__in=runs, removed=False).select_related("run").order_by("-is_best", "-step")
 
 
 def adapter_directory(checkpoint: Checkpoint) -> Path:

@@ -150,7 +150,8 @@ def _answer_tokens(taskset: TaskSet, items: Sequence[Item]) -> float:
 
     A model that has not been shown how to answer (no worked examples) says about twice as much.
     """
-    last = RunEvent.objects.filter(run__taskset_version__taskset=taskset, type="metrics", step__gt=0).order_by("-pk")
+    last = RunEvent.objects.filter(run__taskset_version__taskset=taskset, type="metrics", step__gt=0)
+    last = last.filter(data__completion_length_mean__gt=0).order_by("-pk")  # SFT samples none
     for data in last.values_list("data", flat=True)[:1]:
         if data.get("completion_length_mean"):
             return float(data["completion_length_mean"])

@@ -46,6 +46,7 @@ def described(run: Run) -> dict[str, Any]:
         "taskset": {"name": run.taskset.name, **_version(run.taskset_version)},
         "grader": {"name": run.grader_version.grader.name, **_version(run.grader_version)},
         "base_model": {"name": run.base_model.name, "revision": run.base_model.revision},
+        "start": run.origin or None,
         "preset": run.preset,
         "settings": run.settings,
         "seed": run.seed,

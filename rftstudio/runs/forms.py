@@ -62,8 +62,9 @@ class StartField(forms.ModelChoiceField):
             label="Starts from",
             empty_label="The base model, afresh",
             help_text="Of a checkpoint only the adapter is taken over, as a copy: steps, learning rate and optimizer "
-            "begin anew, and the first point of the curve is the checkpoint’s. A KL penalty is still measured from the "
-            "base model. LoRA rank, LoRA alpha and the base model stay as they were.",
+            "begin anew, and the first point of the curve is the checkpoint’s. A KL penalty is measured from the base "
+            "model, or from what SFT left where that goes first. LoRA rank, LoRA alpha and the base model stay as they "
+            "were.",
             error_messages={"invalid_choice": f"This checkpoint is not kept any more. {INSTEAD}"},
         )
 
@@ -160,7 +161,7 @@ class LaunchForm(VersionsForm):
                 offered.choices = [*listed, _choice(version)]
         start = self.fields["start"]
         assert isinstance(start, forms.ModelChoiceField)
-        start.queryset = kept_checkpoints(again.run)
+        start.queryset = kept_checkpoints(again.run, *([again.start.run] if again.start else []))
         for name, note in again.notes.items():
             self.fields[name].help_text = format_html('<strong class="changed-note">{}</strong>', note)
 

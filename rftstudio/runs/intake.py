@@ -59,10 +59,12 @@ class Intake:
         lost: dict[str, int] = {}
         for name in self.job.logs:
             path = self.job.directory / f"{name}.jsonl"
-            if offsets.get(name) and (not path.exists() or path.stat().st_size < offsets[name]):
-                mended = Log(path)
-                mended.close()
-                lost[name], offsets[name] = mended.seq, path.stat().st_size
+            if not offsets.get(name):
+                continue
+            mended = Log(path)  # cut where a line is torn or zeros
+            mended.close()
+            if (left := path.stat().st_size) < offsets[name]:
+                lost[name], offsets[name] = mended.seq, left
         if not lost:
             return
         log.warning("%s %s: its logs end before what was taken of them (%s).", self.job.label, self.job.pk, lost)

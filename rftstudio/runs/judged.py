@@ -67,8 +67,10 @@ def paid(reported: Mapping[str, Any] | None, settings: Mapping[str, Any]) -> Pai
     )
 
 
-def asked_by(grader: Grader | None, *, preset: str, settings: Mapping[str, Any]) -> Asked | None:
-    """None where the draft grader asks no judge."""
+def asked_by(
+    grader: Grader | None, *, preset: str, settings: Mapping[str, Any], baseline: bool = False
+) -> Asked | None:
+    """None where the draft grader asks no judge. baseline: with an SFT beside it, whose validations ask as well."""
     if grader is None:
         return None
     workspace = grader.taskset.workspace
@@ -77,7 +79,10 @@ def asked_by(grader: Grader | None, *, preset: str, settings: Mapping[str, Any])
         return None
     answers = None
     with suppress(SpecError):  # the form says what is wrong
-        answers = answers_of(presets.resolve(preset, dict(settings)))
+        full = presets.resolve(preset, dict(settings))
+        answers = answers_of(full)
+        if baseline and full["approach"] != SFT:
+            answers += answers_of({**full, "approach": SFT})
     weak = workspace.judges.filter(name__in=names, embedded=True).exists()
     return Asked(names, answers, weak)
 

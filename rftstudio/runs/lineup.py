@@ -109,6 +109,7 @@ def differences(lineup: Sequence[Entry]) -> list[Row]:
         Row("Task set", [str(run.taskset_version) for run in runs]),
         Row("Grader", [f"{run.grader_version.grader.name} v{run.grader_version.number}" for run in runs]),
         Row("Base model", [f"{run.base_model.name} {run.base_model.revision[:10]}".strip() for run in runs]),
+        Row("Starts from", [_origin(run) for run in runs]),
         Row("Preset", [_preset(run) for run in runs]),
     ]
     names = [*dials, *sorted({name for run in runs for name in run.settings} - set(dials))]
@@ -119,6 +120,11 @@ def differences(lineup: Sequence[Entry]) -> list[Row]:
         rows.append(Row(dial.label if dial else name, shown))
     rows += [Row("Seed", [str(run.seed) for run in runs]), Row("Machine", [machines.get(run.pk, "–") for run in runs])]
     return [row for row in rows if len(set(row.values)) > 1]
+
+
+def _origin(run: Run) -> str:
+    origin = run.origin
+    return f"step {origin['step']} of {origin['name']}" if origin else "the base model"
 
 
 def _preset(run: Run) -> str:
@@ -153,6 +159,11 @@ def warnings(lineup: Sequence[Entry]) -> list[str]:
         found.append(
             "They were marked by different graders or versions of one. The same answer may get another mark, so a "
             "higher reward need not be a better model. Compare the models on the test tasks with one grader."
+        )
+    if len({_origin(run) for run in runs}) > 1:
+        found.append(
+            "They did not start from the same weights: step 0 of one that goes on from a checkpoint is that "
+            "checkpoint, so “before” and “gain” mean different things."
         )
     if len({run.settings.get("eval_temperature") for run in runs}) > 1:
         found.append("Validation answers were sampled at different temperatures, which alone moves the mean.")

@@ -102,13 +102,22 @@ def unattended(job: EngineJob) -> bool:
     return time.time() - max(looked, job.created_at.timestamp()) > UNATTENDED_SECONDS
 
 
-def require_room(workspace: Workspace) -> None:
-    """Call it in the transaction that makes the row. Raises `SpecError` where too many of a workspace's jobs wait."""
+def require_room(workspace: Workspace, *, jobs: int = 1) -> None:
+    """Call it in the transaction that makes the rows. Raises `SpecError` where too many of a workspace's jobs wait.
+
+    jobs: how many are to be made; two where an SFT baseline (path "baseline") is wanted beside a training.
+    """
     _one_at_a_time()
     waiting = 0
     for model in job_models():
         rows: QuerySet[Any] = model._default_manager.filter(status=Status.QUEUED)
         waiting += rows.filter(workspace_id=workspace.pk).count()
+    if waiting + jobs > workspace.max_waiting > waiting:
+        raise SpecError(
+            f"The line of this workspace has room for {workspace.max_waiting - waiting} more, not for {jobs}.",
+            path="baseline",
+            fix="Launch without the baseline, or wait until something has started.",
+        )
     if waiting >= workspace.max_waiting:
         raise SpecError(
             f"{waiting} {'job' if waiting == 1 else 'jobs'} of this workspace {'waits' if waiting == 1 else 'wait'} in "

@@ -49,7 +49,7 @@ class Studio:
         self.port = port or free_port()
         own = {"HOST": "127.0.0.1", "PORT": str(self.port), "DATA_DIR": str(data), "JOB_STALE_SECONDS": "4"}
         clean = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-        self.env = {**clean, **own, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+        self.env = {**clean, **own, "OMP_NUM_THREADS": "1", "HF_ENDPOINT": "http://127.0.0.1:9"}
         with mock.patch.dict(os.environ, self.env, clear=True):
             self.place = Place()
             self.children = services(self.place, debug=False)

@@ -25,7 +25,7 @@ def make_rubric(page: Page) -> None:
     page.get_by_role("link", name="Another grader").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("How would you mark this answer?")
     page.get_by_role("button", name=re.compile("Several criteria in my own words")).click()
-    page.get_by_label("Criterion", exact=False).first.fill("Names the right desk")
+    page.get_by_role("textbox", name="Criterion").first.fill("Names the right desk")
     for number, sentence in ((2, "Promises a cure"), (3, "Keeps it short")):
         page.get_by_role("button", name="Add a criterion").click()
         page.locator(f"#id_g-r{number - 1}-sentence").fill(sentence)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rftstudio.engine.approaches import APPROACHES
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.openai_hyperparameters import NAMES, settings_of
 from rftstudio.engine.presets import PRESETS, resolve
@@ -16,6 +17,12 @@ def test_nothing_and_auto_change_nothing() -> None:
     automatic = {name: "auto" for name in NAMES if name != "reasoning_effort"}
     for given in ({}, automatic, {**automatic, "reasoning_effort": "default"}, {"n_epochs": None}):
         assert settings_of(given, n_train=100) == {}
+
+
+def test_a_warm_start_comes_on_top_of_the_epochs() -> None:
+    found = settings_of({"n_epochs": 1}, n_train=12, approach=APPROACHES["sft_rft"])
+    assert found["steps"] == 2 + 20
+    resolve("quick", {**found, "approach": "sft_rft"})
 
 
 @pytest.mark.parametrize(

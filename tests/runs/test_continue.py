@@ -140,9 +140,15 @@ def test_going_on_with_changes(run, url, as_bob, bob):
     assert "First, from step 20" in as_bob.get(f"/runs/{run.pk}/?tab=settings").text
     for page in (f"/runs/{second.pk}/", f"/runs/{second.pk}/?tab=settings", f"/w/{run.workspace.slug}/runs/"):
         assert f'href="/runs/{run.pk}/">First</a>' in as_bob.get(page).text
+    clone = as_bob.get(url, {"from": second.pk}).context["form"]
+    assert clone["start"].value() == run.checkpoints.get(step=20).pk, "a clone starts where the one it repeats did"
+    assert not clone["start"].help_text.startswith("<strong")
     shutil.rmtree(run.directory)
     run.delete()
     second.refresh_from_db()
+    gone = as_bob.get(url, {"from": second.pk}).context["form"]
+    assert not gone["start"].value()
+    assert "which is gone" in gone["start"].help_text
     assert hash_file(second.directory / "start") == weights
     assert "“First”, which has been deleted" in as_bob.get(f"/runs/{second.pk}/").text
 

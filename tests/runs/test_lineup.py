@@ -68,6 +68,20 @@ def test_a_run_of_another_workspace_is_404_even_for_a_member_of_both(url, pair, 
     assert as_alice.get(url, of([pair[0], theirs])).status_code == 404
 
 
+def test_a_number_may_be_written_in_another_way(url, pair, as_vera):
+    first, second = pair
+    assert as_vera.get(f"{url}?run=0{first.pk}&run={second.pk}").status_code == 200
+
+
+def test_where_they_started_is_a_difference_and_a_warning(url, pair, as_vera):
+    first, second = pair
+    assert "the base model" not in as_vera.get(f"{url}?run={first.pk}&run={second.pk}").text
+    Run.objects.filter(pk=second.pk).update(origin={"run": 1, "step": 20, "name": "An older one"}, parent_step=20)
+    text = as_vera.get(f"{url}?run={first.pk}&run={second.pk}").text
+    assert "step 20 of An older one" in text
+    assert "did not start from the same weights" in text
+
+
 def test_too_few_and_too_many_say_what_to_do(url, pair, workspace, taskset, as_vera):
     assert "No training is ticked" in as_vera.get(url).text
     one = as_vera.get(url, of(pair[:1]))

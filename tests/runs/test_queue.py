@@ -125,6 +125,7 @@ def test_a_page_says_that_the_limit_is_what_holds_it(workspace, as_bob, settings
     page = as_bob.get(f"/runs/{second.pk}/").text
     assert "this workspace has 1 job running already" in page
     assert f'href="/w/{workspace.slug}/settings/"' in page
+    assert "this workspace has 1 job running already" in as_bob.get(f"/runs/{second.pk}/status/").text
 
 
 def test_a_comparison_ahead_is_reckoned_from_its_trainings_own_validation(workspace, as_bob):

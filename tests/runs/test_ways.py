@@ -3,6 +3,7 @@
 import pytest
 from django.utils import timezone
 
+from rftstudio.accounts.models import Workspace
 from rftstudio.engine.approaches import APPROACHES, READ_BY
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.job import read_items, read_job
@@ -111,6 +112,24 @@ def test_the_baseline_is_a_second_training_of_the_same(url, typed, as_bob, bob):
     assert f'It is the baseline of <a href="/runs/{rft.pk}/">' in text
     with pytest.raises(SpecError, match="has its SFT baseline"):
         launch_baseline(run=rft, by=bob)
+
+
+def test_a_baseline_that_finds_no_room_is_said_at_its_tick(url, typed, workspace, as_bob):
+    Workspace.objects.filter(pk=workspace.pk).update(max_waiting=1)
+    answer = as_bob.post(url, {**typed, "baseline": "on"})
+    assert answer.status_code == 422
+    assert "room for 1 more, not for 2" in answer.context["form"].errors["baseline"][0]
+    assert not Run.objects.exists()
+    assert as_bob.post(url, typed).status_code == 302
+
+
+def test_a_baseline_that_is_refused_leaves_no_job_of_the_other(url, typed, as_bob, settings, tmp_path):
+    settings.JOBS_DIR = tmp_path
+    answer = as_bob.post(url, {**typed, "baseline": "on", "max_completion_length": "5"})
+    assert answer.status_code == 422
+    assert "Reference answers are longer" in str(answer.context["form"].errors)
+    assert not Run.objects.exists()
+    assert not list((tmp_path / "runs").glob("*"))
 
 
 def test_an_sft_has_no_baseline(url, typed, as_bob):

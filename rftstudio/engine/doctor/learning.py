@@ -130,7 +130,7 @@ def standstill(record: Record) -> Finding | None:
         return None
     if first["valid_reward_mean"] >= SOLVED_BEFORE:
         return None  # there was no room to rise
-    start = f"{first['valid_reward_mean']:.2f} before training, {best['valid_reward_mean']:.2f} at best"
+    start = f"{first['valid_reward_mean']:.2f} at the start, {best['valid_reward_mean']:.2f} at best"
     if rest[-1]["valid_reward_mean"] < first["valid_reward_mean"]:
         return Finding(
             "fallen",

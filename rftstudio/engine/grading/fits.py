@@ -5,13 +5,13 @@ that looks for a part of a JSON answer, since the reference need not be a whole 
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading.grade import grade
 from rftstudio.engine.grading.kind import Spec
 from rftstudio.engine.grading.python import python_graders
 from rftstudio.engine.grading.spec import check_variables
+from rftstudio.engine.grading.text import as_text
 from rftstudio.engine.types import Grade, Item, Sample
 
 LOOKED_AT = 8  # reference answers marked as a trial
@@ -54,5 +54,4 @@ def _takes_the_answer_apart(spec: Spec) -> bool:
 
 
 def _text(item: Item) -> str:
-    value: Any = item.fields["reference_answer"]
-    return value if isinstance(value, str) else f"{value:g}"
+    return as_text(item.fields["reference_answer"])

@@ -5,11 +5,9 @@ Everything is written beside the target under another name and renamed at the en
 are taken, so that neither Python code nor pickles ever lie on the disk.
 """
 
-import contextlib
 import fcntl
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,8 +36,12 @@ def fetch(hub_id: str, commit: str, target: Path, *, report: Report, token: str 
     Raises `SpecError` where it is not to be used, `SystemFault` where it cannot be fetched now; what has come stays
     for the next try.
     """
-    if (target / MARK).is_file():
-        return json.loads((target / MARK).read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+    if (facts := _known(target)) is not None:
+        return facts
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise SpecError(
+            f"{target} holds something else already.", path="into", fix="Give a directory that is empty or not there."
+        )
     model = look(hub_id, commit, token=token)
     if model.closed:
         raise SpecError(
@@ -51,6 +53,9 @@ def fetch(hub_id: str, commit: str, target: Path, *, report: Report, token: str 
     partial = partial_of(target)
     partial.mkdir(parents=True, exist_ok=True)
     with _alone(partial), hub_errors(hub_id, commit, token), hub_session():
+        if (facts := _known(target)) is not None:  # another process was quicker
+            return facts
+        partial.mkdir(exist_ok=True)
         _take_all(model, partial, report, token)
         contents = read_directory(partial)
         require_usable(contents)
@@ -58,9 +63,14 @@ def fetch(hub_id: str, commit: str, target: Path, *, report: Report, token: str 
         facts |= {"licence": model.licence, "own_licence": model.own_licence, "licence_url": model.licence_url}
         facts |= {"hub_id": hub_id, "commit": model.commit, "endpoint": endpoint()}
         (partial / MARK).write_text(json.dumps(facts, indent=1), encoding="utf-8")
-        shutil.rmtree(target, ignore_errors=True)
-        os.rename(partial, target)
+        os.rename(partial, target)  # an empty directory makes room
     return facts
+
+
+def _known(target: Path) -> dict[str, Any] | None:
+    """What was written down of a model that is whole."""
+    mark = target / MARK
+    return json.loads(mark.read_text(encoding="utf-8")) if mark.is_file() else None
 
 
 def _take_all(model: HubModel, partial: Path, report: Report, token: str) -> None:
@@ -146,9 +156,7 @@ def _alone(partial: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise SystemFault("Another process is fetching this model. Look again in a minute.") from None
-        yield
-        with contextlib.suppress(OSError):
-            Path(lock.name).unlink()
+        yield  # the file stays: whoever has opened it meanwhile locks the same one
 
 
 def _part(file: Path) -> Path:

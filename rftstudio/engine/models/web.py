@@ -20,6 +20,7 @@ from rftstudio.engine.grading.outgoing import may_call
 from rftstudio.engine.models.address import endpoint
 
 CHUNK = 1 << 20  # bytes that are written, and counted, at a time; a kill loses no more than that
+PORTS = {"http": 80, "https": 443}
 PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
 
@@ -45,8 +46,8 @@ def _require_allowed(request: httpx2.Request) -> None:
     """Raises `SystemFault` for a server that the hub has no business to lead to."""
     hub = urlsplit(endpoint())
     host, scheme = request.url.host, request.url.scheme
-    port = request.url.port or {"http": 80, "https": 443}.get(scheme, 0)
-    if (scheme, host, port) == (hub.scheme, hub.hostname, hub.port or {"http": 80, "https": 443}[hub.scheme]):
+    port = request.url.port or PORTS.get(scheme, 0)
+    if (scheme, host, port) == (hub.scheme, hub.hostname, hub.port or PORTS.get(hub.scheme, 0)):
         return
     if scheme != "https":
         raise SystemFault(f"The hub leads to {host} by {scheme}, which is not followed.")

@@ -108,19 +108,20 @@ def _new(arguments: list[str]) -> None:
             raise SpecError(f"The {split} split is empty.", path=split, fix="Put at least one item into it.")
     check_fits(spec, [item for rows in items.values() for item in rows])
     approach = APPROACHES.get(changes.get("approach", ""), APPROACHES[DEFAULT_APPROACH])
-    usual = settings_of(theirs, n_train=len(items["train"]), preset=given.preset, approach=approach)
+    if approach.copies:
+        items["train"] = [_with_answer(item, as_json=given.json_answers) for item in items["train"]]
+    learned = [item for item in items["train"] if approach.reinforces or item.answer is not None]
+    usual = settings_of(theirs, n_train=max(1, len(learned)), preset=given.preset, approach=approach)
     model = _model(given.model, given.revision or "")
     start = None
     if given.adapter is not None:
         facts = read_adapter(given.adapter)
-        check_base(facts, location=model.path, name=model.name)
+        check_base(facts, location=model.path, name=model.name, revision=model.revision or "")
         usual = {**usual, "lora_rank": facts.rank, "lora_alpha": facts.alpha}
         start = Start(hash_file(given.adapter), str(given.adapter))
     settings = resolve(given.preset, {**usual, **changes})
     if start is not None:
         check_shape(facts, settings)
-    if approach.copies:
-        items["train"] = [_with_answer(item, as_json=given.json_answers) for item in items["train"]]
     job = Job(
         kind="training",
         model=model,
@@ -158,7 +159,7 @@ def _with_answer(item: Item, *, as_json: bool) -> Item:
     reference = item.fields.get("reference_answer")
     if item.answer is not None or reference is None:
         return item
-    if as_json:
+    if as_json and not _is_json(reference):
         return replace(item, answer=json.dumps(reference, ensure_ascii=False, indent=2))
     if not isinstance(reference, str):
         raise SpecError(
@@ -167,6 +168,14 @@ def _with_answer(item: Item, *, as_json: bool) -> Item:
             fix=f'Say it in the item as "{ANSWER}": "…".',
         )
     return replace(item, answer=reference)
+
+
+def _is_json(reference: object) -> bool:
+    """Whether it is JSON written out already, as graders of JSON take it too."""
+    try:
+        return isinstance(reference, str) and isinstance(json.loads(reference), dict | list)
+    except ValueError:
+        return False
 
 
 def _pairs(given: list[str], option: str) -> dict[str, str]:

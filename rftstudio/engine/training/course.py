@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from peft import get_peft_model
-from transformers import TrainerCallback
 
 from rftstudio.engine.errors import SystemFault
 from rftstudio.engine.inference.loading import Prompt
@@ -22,6 +21,7 @@ from rftstudio.engine.training.lessons import Lesson
 from rftstudio.engine.training.reporter import Reporter
 from rftstudio.engine.training.sft import CopyTrainer
 from rftstudio.engine.training.stages import Stage, stages_of
+from rftstudio.engine.training.tracking import Tracking
 
 
 class Course:
@@ -42,7 +42,7 @@ class Course:
         reporter: Reporter,
         saved: Saved | None,
         seed: int,
-        tracking: TrainerCallback | None = None,
+        tracking: Tracking | None = None,
         run_name: str | None = None,
     ) -> None:
         self.model = model
@@ -83,6 +83,8 @@ class Course:
             self.model = self.model_in_training
             self.trainer = self._trainer(stage, None)
             self.trainer.go()
+        if self.tracking is not None:
+            self.tracking.close()
         return self.trainer.stage.step(int(self.trainer.state.global_step))
 
     def _handed_on(self, stage: Stage) -> Any:

@@ -47,7 +47,9 @@ class Endings:
         most = self.settings.max_minutes
         if most and self.progress().seconds + seconds >= 60 * most:
             return End("early", f"The time allowed, {_minutes(most)}, is used up.", evaluates="yes")
-        patience, waited = self.settings.patience, self.progress().without_improvement
+        settings = self.settings
+        warm = settings.copying_steps if settings.way.reinforces else 0
+        patience, waited = settings.patience, self.progress().without_improvement(after=warm)
         if patience and waited >= patience:
             return End("early", f"There was no new best validation reward in the last {_evaluations(waited)}.")
         if self.stop.pausing:

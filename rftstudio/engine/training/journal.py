@@ -92,16 +92,18 @@ class Progress:
         known = [(value, step) for step in self.hashes if (value := self.valid.get(step)) is not None]
         return max(known)[1] if known else max(self.hashes, default=None)
 
-    @property
-    def without_improvement(self) -> int:
-        """How many evaluations there have been since the validation reward last rose above all before it."""
+    def without_improvement(self, *, after: int = 0) -> int:
+        """How many evaluations there have been since the validation reward last rose above all before it.
+
+        after: the step that a warm start ends with; what came until then is not counted.
+        """
         best, since = None, 0
-        for _, value in sorted(self.valid.items()):
+        for step, value in sorted(self.valid.items()):
             if value is None:
                 continue
             if best is None or value > best:
                 best, since = value, 0
-            else:
+            elif step > after:
                 since += 1
         return since
 

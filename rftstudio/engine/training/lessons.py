@@ -60,6 +60,10 @@ def _answer(tokenizer: Any, prompt: Prompt) -> Tokens:
         tokens = _upto_end(tokenizer, tokenizer.encode(told[len(asked) :], add_special_tokens=False))
         if tokens and read_text(tokenizer, tokens).strip() == text.strip():
             return tokens
+    if tokenizer.eos_token_id is None:
+        raise SpecError(
+            "The model's tokenizer has no token that ends a text.", path="model", fix="Train another base model."
+        )
     return [*tokenizer.encode(text, add_special_tokens=False), int(tokenizer.eos_token_id)]
 
 

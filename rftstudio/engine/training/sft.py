@@ -5,6 +5,7 @@ count for nothing. What is replaced is how it is computed (what prompts have in 
 order of the data and how it is saved (`seams`).
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from datasets import Dataset
 from trl import SFTTrainer
 
+from rftstudio.engine.errors import SpecError
 from rftstudio.engine.inference.prefill import read
 from rftstudio.engine.training import shared_prefix
 from rftstudio.engine.training.figures import mean, rounded
@@ -91,7 +93,16 @@ class CopyTrainer(Seams, SFTTrainer):
         return waiting + (total - waiting.detach())
 
     def report(self, journal: Journal, step: int, updates: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
-        """The metrics of the step just done; `train_loss` as OpenAI's supervised jobs name it, in nats a token."""
+        """The metrics of the step just done; `train_loss` as OpenAI's supervised jobs name it, in nats a token.
+
+        Raises `SpecError` where the loss is no number.
+        """
+        if not math.isfinite(self.loss_now):
+            raise SpecError(
+                "The loss is no number any more: the steps were too large for the weights.",
+                path="learning_rate",
+                fix="Launch again with a smaller learning rate. What was saved before is kept.",
+            )
         evaluation = journal.take_evaluation_seconds()
         journal.progress.seconds += seconds
         journal.progress.tokens_seen += self.tokens_now

@@ -1,8 +1,8 @@
 """The adapter that a training starts from: checked before any weights are read, then put into the fresh LoRA layers.
 
 Only the adapter is taken over. Optimizer, learning rate and steps begin anew, and a KL penalty is still measured from
-the base model, since the reference is the model with its adapter taken off. peft is imported when there is something
-to start from: other trainings draw the first point of their curve without it.
+the base model, since the reference is the model with its adapter taken off (after a warm start: the adapter of then).
+peft is imported when there is something to start from: other trainings draw the first point of their curve without it.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from rftstudio.engine.adapter import WEIGHTS, check_base, check_shape, read_adapter
 from rftstudio.engine.errors import SpecError
-from rftstudio.engine.job import Job, Model, Start
+from rftstudio.engine.job import Job, Model, Start, inside
 from rftstudio.engine.presets import TrainingSettings
 
 SHOWN = 2  # layers named in an error
@@ -26,7 +26,7 @@ def check(directory: Path, job: Job, start: Start, settings: TrainingSettings) -
     """Raises `SpecError` naming the field: "start" where the adapter is gone, another one or does not fit the layers;
     "lora_rank", "lora_alpha" or "model" where the job differs from what it was trained with.
     """
-    place = directory / start.path
+    place = inside(directory, start.path)
     facts = read_adapter(place, adapter_hash=start.adapter_hash)
     check_shape(facts, {"lora_rank": settings.lora_rank, "lora_alpha": settings.lora_alpha})
     check_base(facts, location=job.model.path, name=job.model.name)
@@ -45,7 +45,7 @@ def put_on(directory: Path, start: Start, model: Any) -> None:
     """Put the adapter's weights into a peft model with fresh ones of the same shape."""
     from peft import set_peft_model_state_dict
 
-    set_peft_model_state_dict(model, load_file(directory / start.path / WEIGHTS))
+    set_peft_model_state_dict(model, load_file(inside(directory, start.path) / WEIGHTS))
 
 
 def in_words(start: Start | None, settings: TrainingSettings) -> str:
@@ -53,7 +53,10 @@ def in_words(start: Start | None, settings: TrainingSettings) -> str:
     if start is None:
         return ""
     said = f" It starts from {start.name or 'an adapter'}, with a fresh optimizer."
-    return said + (" The KL penalty is measured from the base model." if settings.beta else "")
+    if not settings.beta or not settings.way.reinforces:
+        return said
+    near = "the model as it is after the SFT steps" if settings.way.copies else "the base model"
+    return f"{said} The KL penalty is measured from {near}."
 
 
 def _shapes_of(file: Path) -> Shapes:

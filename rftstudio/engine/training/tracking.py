@@ -1,7 +1,8 @@
 """Tells trackers (`engine/trackers.py`) the figures of every step, through transformers' own callbacks.
 
 A tracker that fails is left alone for the rest of the process and said once as an event: it never fails a training.
-Each step is told once however often the training is killed or paused: `tracking.json` remembers how far they are.
+Each step is told once however often the training is killed or paused: `tracking.json` remembers how far they are (only
+a kill in the very moment of telling tells a step twice). All stages of a training are one run of theirs.
 Figures and settings are sent, never a task or an answer.
 """
 
@@ -39,6 +40,8 @@ class Tracking(TrainerCallback):
         self.events = events
         self._state = self._read()
         self._inner: dict[str, TrainerCallback] = {}
+        self._begun = False
+        self._last: tuple[Any, TrainerState, TrainerControl, dict[str, Any]] | None = None
         self._prepare(names)
         for name in names:
             try:
@@ -48,6 +51,10 @@ class Tracking(TrainerCallback):
                 self._give_up(name, error)
 
     def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **more: Any) -> None:
+        self._last = args, state, control, more
+        if self._begun:
+            return  # a later stage
+        self._begun = True
         self._tell("on_train_begin", args, state, control, **more)
         self._remember_run()
         for row in read(self.events.path):
@@ -58,8 +65,11 @@ class Tracking(TrainerCallback):
         more.pop("logs", None)
         self._figures(self.journal.latest, args, state, control, **more)
 
-    def on_train_end(self, args: Any, state: TrainerState, control: TrainerControl, **more: Any) -> None:
-        self._tell("on_train_end", args, state, control, **more)
+    def close(self) -> None:
+        """After the last stage. The end of a single one, of which transformers tells, is none for a tracker."""
+        if self._last is not None:
+            args, state, control, more = self._last
+            self._tell("on_train_end", args, state, control, **more)
 
     def _figures(
         self, metrics: dict[str, Any], args: Any, state: TrainerState, control: TrainerControl, **more: Any

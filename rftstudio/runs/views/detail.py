@@ -69,7 +69,7 @@ def status(request: Request, pk: int) -> HttpResponse:
     run = fetch(request, LIVE, pk=pk)
     if request.htmx and not run.is_open:
         return HttpResponse(headers={"HX-Refresh": "true"})
-    context = {"run": run} | _standing(run, curves.points_of(run))
+    context = {"run": run, "workspace": run.workspace} | _standing(run, curves.points_of(run))
     response = render(request, "runs/detail.html#status", context)
     response["Cache-Control"] = "private, no-cache"
     return response

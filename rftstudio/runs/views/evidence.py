@@ -52,7 +52,7 @@ def calibrate_step(request: Request, pk: int) -> HttpResponse:
     """Send some answers of a step, from the worst to the best, each wording once."""
     run = fetch(request, Run.objects.select_related("taskset_version__taskset__workspace"), Action.REVIEW, pk=pk)
     step, phase = request.POST.get("step", ""), request.POST.get("phase", "train")
-    number = int(step) if step.isdigit() and len(step) < 10 else -1
+    number = int(step) if step.isdecimal() and len(step) < 10 else -1
     rollouts = spread_by_reward(run, number, phase)
     items = items_of(run, rollouts)
     return send_to_calibration(

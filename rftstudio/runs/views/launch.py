@@ -74,7 +74,7 @@ def launch(request: Request, pk: int) -> HttpResponse:
         "asked": _asked(form),
         "line": standing_of_next(taskset.workspace, rank=Run.queue_rank),
         "running_here": [job for job in queue.running() if job.workspace_id == taskset.workspace_id],
-        "last": Run.objects.filter(taskset_version__taskset=taskset).order_by("-pk").first(),
+        "last": Run.objects.filter(taskset_version__taskset=taskset, baseline_for=None).order_by("-pk").first(),
         "again": again,
     }
     return render(request, "runs/launch.html", context, status=422 if form.errors else 200)
@@ -165,4 +165,9 @@ def _outlook(form: LaunchForm, taskset: TaskSet) -> Outlook:
 
 
 def _asked(form: LaunchForm) -> Asked | None:
-    return asked_by(form.grader, preset=str(form["preset"].value()), settings=form.readable_dials())
+    return asked_by(
+        form.grader,
+        preset=str(form["preset"].value()),
+        settings=form.readable_dials(),
+        baseline=bool(form["baseline"].value()),
+    )

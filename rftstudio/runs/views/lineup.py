@@ -51,11 +51,12 @@ def compare(request: Request, slug: str) -> HttpResponseBase:
 
 def _runs(request: Request, workspace: Workspace) -> list[Run]:
     """Those named in the address, each once, in its order. Raises `Http404` for one that is not of this workspace."""
-    wanted = list(dict.fromkeys(request.GET.getlist("run")))
-    if not all(one.isdecimal() and len(one) < 18 for one in wanted):
+    named = request.GET.getlist("run")
+    if not all(one.isdecimal() and len(one) < 18 for one in named):
         raise Http404("There is no such training.")
+    wanted = list(dict.fromkeys(map(int, named)))
     rows = visible(request, RUNS.filter(workspace=workspace, pk__in=wanted))
-    found = {str(run.pk): run for run in rows}
+    found = {run.pk: run for run in rows}
     if len(found) < len(wanted):
         raise Http404("There is no such training, or it is not yours.")
     return [found[one] for one in wanted]

@@ -103,6 +103,16 @@ def test_licences_to_be_read(hub, repo, licence):
     assert offer(look("org/tiny"))["licence_url"] == ""
 
 
+def test_what_lies_there_already_is_left_alone(repo, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(SpecError, match="something else"):
+        fetch("org/tiny", COMMIT, tmp_path, report=silent)
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+    (tmp_path / "empty").mkdir()
+    fetch("org/tiny", COMMIT, tmp_path / "empty", report=silent)
+    assert (tmp_path / "empty" / "model.safetensors").exists()
+
+
 def test_it_is_fetched_whole_and_checked(hub, repo, tmp_path):
     seen = []
     facts = fetch("org/tiny", COMMIT, tmp_path / "m", report=lambda *row: seen.append(row))

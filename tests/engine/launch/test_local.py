@@ -100,7 +100,7 @@ def test_sigterm_and_the_stop_file_end_it_at_a_step(directory, begun, tmp_path):
         time.sleep(0.02)
     time.sleep(0.3)
     local.signal(other, signal.SIGTERM)
-    assert wait(other) == launch.EXIT_CANCELLED
+    assert wait(other) == launch.EXIT_ENDED
 
 
 def test_adopted_by_another_process_and_unknown_once_dead(directory, begun):

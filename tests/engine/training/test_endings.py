@@ -140,7 +140,14 @@ def test_killed_between_its_result_and_saying_so_it_says_so(make_job: MakeJob) -
     ],
 )
 def test_evaluations_without_improvement(valid: dict[int, float | None], waited: int) -> None:
-    assert Progress(valid=valid).without_improvement == waited
+    assert Progress(valid=valid).without_improvement() == waited
+
+
+def test_a_warm_start_does_not_use_up_the_patience() -> None:
+    progress = Progress(valid={0: 0.2, 5: 0.6, 10: 0.5, 15: 0.4, 20: 0.4, 25: 0.5})
+    assert progress.without_improvement() == 4
+    assert progress.without_improvement(after=20) == 1
+    assert Progress(valid={0: 0.2, 5: 0.6, 10: 0.5}).without_improvement(after=20) == 0
 
 
 def test_a_grave_finding_pauses_once_where_that_is_wished(make_job: MakeJob) -> None:

@@ -266,6 +266,12 @@ def test_new_writes_down_what_is_to_be_copied(tmp_path: Path, capsys: pytest.Cap
     assert main([*again, "--set", "approach=sft_rft", "--json-answers"]) == 0
     first = json.loads((tmp_path / "other" / "train.jsonl").read_text().splitlines()[0])
     assert json.loads(first["$answer"]) == ["red", "blue"]
+    texts = [{**row, "reference_answer": '{"code": 1}'} for row in rows(2)]
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in texts))
+    third = [str(tmp_path / "third") if part == str(tmp_path / "job") else part for part in arguments]
+    assert main([*third, "--approach", "sft", "--json-answers"]) == 0
+    first = json.loads((tmp_path / "third" / "train.jsonl").read_text().splitlines()[0])
+    assert first["$answer"] == '{"code": 1}', "JSON that is written out already is copied as it stands"
 
 
 @pytest.mark.parametrize(

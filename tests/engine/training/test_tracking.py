@@ -8,6 +8,7 @@ import pytest
 from rftstudio.engine.training import reporter, tracking
 from rftstudio.engine.training.run import run
 from tests.engine.training.conftest import MakeJob, curve, log
+from tests.engine.training.test_sft import WARM
 from tests.engine.training.test_survives import Killed, kill_at
 
 pytestmark = pytest.mark.training
@@ -90,6 +91,20 @@ def test_killed_and_started_again_each_step_is_told_once_in_one_run(
     assert found.info.status == "FINISHED"
     assert found.info.run_name == directory.name
     assert [row for row in log(directory, "events.jsonl") if row["type"] == "tracker"] == []
+
+
+def test_two_stages_are_one_run(make_job: MakeJob) -> None:
+    import mlflow
+
+    directory = reports_to(make_job(**WARM), "tensorboard", "mlflow")
+    assert run(directory) == 0
+    client = mlflow.MlflowClient()
+    (experiment,) = [one for one in client.search_experiments() if one.name == "rft"]
+    (found,) = client.search_runs([experiment.experiment_id])
+    assert found.info.status == "FINISHED"
+    told = [one.step for one in client.get_metric_history(found.info.run_id, "eval_reward_mean")]
+    assert told == [step for step, (_, valid) in curve(directory).items() if valid is not None]
+    assert sorted(drawn(directory)["train/tokens_seen"]) == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_tracker_that_fails_is_said_once_and_the_others_go_on(
