@@ -55,7 +55,15 @@ def stages(fast: bool, database: str) -> list[Stage]:
     deploy = [PYTHON, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
     rooms = [f"tests/{room}" for room in ROOMS if (ROOT / "tests" / room).is_dir()]
     quick = [*PYTEST, "-n", "2", "-m", "not browser and not slow and not training"]
-    by_file = [*PYTEST, "-n", "2", "--dist", "loadfile"]  # these wait half of the time; each file has its own processes
+    by_file = [
+        *PYTEST,
+        "-n",
+        "2",
+        "--dist",
+        "loadfile",
+        "--durations",
+        "12",
+    ]  # these wait half of the time; each file has its own processes
     slow = "(slow or training) and not browser"
     found = [
         Stage("style", [PYTHON, "-m", "ruff", "check"]),

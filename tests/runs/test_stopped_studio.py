@@ -16,6 +16,7 @@ from tests.runs.household import free_port
 from tests.runs.test_supervisor import ended
 
 pytestmark = [pytest.mark.slow, pytest.mark.training, pytest.mark.timeout(600)]
+STEPS = 400  # so many that they outlast the stop
 UP = """
 from rftstudio.command.place import Place
 from rftstudio.command.processes import look_after
@@ -47,7 +48,7 @@ def test_trainings_go_on(studio, workspace, until, tmp_path):
     process, shown = studio
     model = register_local(name="tiny llama", directory=save_tiny_model(tmp_path / "tiny"))
     taskset = make_taskset(workspace=workspace, published=True, worked_examples=[], instructions="answer with one word")
-    steps = {"steps": 150, "eval_interval": 50, "batch_size": 8, "group_size": 4, "max_completion_length": 4}
+    steps = {"steps": STEPS, "eval_interval": 100, "batch_size": 8, "group_size": 4, "max_completion_length": 4}
     run = make_run(workspace=workspace, taskset=taskset, base_model=model, settings=steps)
     until(lambda: run.events.filter(type="metrics", step__gte=1).exists(), seconds=250)
     process.send_signal(signal.SIGINT)
@@ -57,6 +58,6 @@ def test_trainings_go_on(studio, workspace, until, tmp_path):
     assert len(started()) == 2, "supervisor and child"
     until(lambda: ended(run), seconds=250)
     assert (run.status, run.error) == (Status.SUCCEEDED, "")
-    assert [one.step for one in run.events.filter(type="metrics").order_by("seq")] == list(range(151))
+    assert [one.step for one in run.events.filter(type="metrics").order_by("seq")] == list(range(STEPS + 1))
     assert run.events.filter(type="started").count() == 1
     until(lambda: not started(), seconds=60)
