@@ -103,7 +103,14 @@ const restore = () => {
   open = new Map();
 };
 
+// What was typed before the page was ready, when nothing listened yet, counts as typed now.
+const typedEarly = () => [...form.elements].find((one) =>
+  (one.tagName === "TEXTAREA" || ["text", "number"].includes(one.type)) && one.value !== one.defaultValue);
+
 if (form) {
+  document.addEventListener("DOMContentLoaded", () => setTimeout(() => {
+    typedEarly()?.dispatchEvent(new Event("input", { bubbles: true }));
+  }));
   const buttons = document.getElementById("json-buttons");
   if (buttons) buttons.hidden = document.getElementById("json-error").hidden;
   form.addEventListener("input", (event) => {

@@ -138,6 +138,22 @@ def test_stored_answers_are_tried_and_looked_at(builder):
     expect(builder.get_by_label("The model answers")).to_have_value(text)
 
 
+def test_what_is_typed_before_the_page_is_ready_is_marked(page):
+    page.goto("/")
+    page.get_by_role("link", name="Clinic inbox triage").first.click()
+    walk.spine(page, "Grader")
+    expect(page.get_by_role("heading", name="How would you mark this answer?")).to_be_visible()
+    held = []
+    page.route("**/plotly-basic*", lambda route: held.append(route))  # the scripts run when this one has come
+    page.goto(page.url, wait_until="commit")
+    score = page.locator("#scored .total-score .score-number")
+    before = score.inner_text()
+    page.get_by_role("textbox", name="The model answers").fill("nothing that is on the list")
+    assert (before, score.inner_text()) == ("1.00", "1.00")
+    held[0].continue_()
+    expect(score).to_have_text("0.00")
+
+
 def test_the_same_without_javascript_on_a_phone(open_page):
     page = open_page(javascript=False, width=400)
     make_rubric(page)
