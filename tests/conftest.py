@@ -9,6 +9,7 @@ from django.test import Client
 from rftstudio.accounts.models import Membership, Role, User, Workspace
 
 PASSWORD = "correct horse battery"
+LONGEST = "test_killed_at_random.py"
 
 
 def make_person(name: str, workspace: Workspace | None = None, role: str = "") -> User:
@@ -24,6 +25,11 @@ def signed_in(user: User) -> Client:
     client = Client()
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     return client
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest test first: begun last, it would keep one core waiting for minutes."""
+    items.sort(key=lambda item: item.path.name != LONGEST)
 
 
 @pytest.fixture(scope="session", autouse=True)

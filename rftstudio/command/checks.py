@@ -88,7 +88,7 @@ def stages(fast: bool, database: str) -> list[Stage]:
                 [*by_file, "--no-loadscope-reorder", "-m", "browser"],
                 {"DJANGO_ALLOW_ASYNC_UNSAFE": "true"},
             ),
-            Stage("slow and training tests", [*by_file, "-m", slow]),
+            Stage("slow and training tests", [*by_file, "--no-loadscope-reorder", "-m", slow]),
         ]
     return found
 

@@ -157,5 +157,6 @@ def newest_source() -> float:
 
 def jobs_under_way(place: Place) -> int:
     """How many engine processes work for this DATA_DIR."""
-    listing = subprocess.run(["ps", "-axo", "command="], capture_output=True, text=True).stdout
+    # ww: whole lines, also where COLUMNS says how wide the terminal is.
+    listing = subprocess.run(["ps", "-axww", "-o", "command="], capture_output=True, text=True).stdout
     return sum("-m rftstudio.engine." in line and str(place.data) in line for line in listing.splitlines())
