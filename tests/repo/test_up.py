@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from rftstudio.command.place import Place
+from rftstudio.command.processes import jobs_under_way
 from rftstudio.command.terminal import ROOT
 from tests.engine.models import embedded_model
 
@@ -105,3 +107,23 @@ def test_a_day_in_the_life(start):
     assert "Opened the sample" not in second.shown.read_text()
     second.stop(signal.SIGTERM)
     assert second.processes() == []
+
+
+def test_what_goes_on_is_counted_by_whole_command_lines(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    place = Place()
+    assert jobs_under_way(place) == 0
+    command = [
+        sys.executable,
+        "-c",
+        "import time; time.sleep(60)",
+        "-m rftstudio.engine.training",
+        f"{tmp_path}/jobs/1",
+    ]
+    process = subprocess.Popen(command)
+    try:
+        assert jobs_under_way(place) == 1
+    finally:
+        process.kill()
+        process.wait()
