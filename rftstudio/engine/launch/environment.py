@@ -16,7 +16,9 @@ KEPT = frozenset(
         "SSL_CERT_DIR", "SSL_CERT_FILE", "TEMP", "TMP", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV", "XDG_CACHE_HOME",
     }
 )  # fmt: skip
-KEPT_PREFIXES = ("CUDA_", "HF_HOME", "HIP_", "KMP_", "LC_", "MKL_", "NCCL_", "NVIDIA_", "OMP_", "OPENBLAS_", "ROCR_")
+KEPT_PREFIXES = (
+    "CUDA_", "GOMP_", "HF_HOME", "HIP_", "KMP_", "LC_", "MKL_", "NCCL_", "NVIDIA_", "OMP_", "OPENBLAS_", "ROCR_",
+)  # fmt: skip
 PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"})
 
 
@@ -33,7 +35,6 @@ def environment(
     chosen["PYTHONPATH"] = str(Path(rftstudio.__file__).resolve().parents[1])
     chosen["PYTHONUNBUFFERED"] = "1"
     chosen["TOKENIZERS_PARALLELISM"] = "false"
-    chosen.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # two jobs on the same cores would spin against each other
     chosen["HF_HUB_DISABLE_TELEMETRY"] = "1"
     if offline:
         chosen["HF_HUB_OFFLINE"] = "1"
