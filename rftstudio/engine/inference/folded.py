@@ -53,11 +53,13 @@ class FoldedLinear:
         scale = layer.scaling[name]
         base = layer.base_layer
         weight = self.fold(base.weight, a, b, scale)
-        packed = self.pack(weight) if self.packs and few(x) else None
-        if not torch.is_grad_enabled():
-            return _product(x, weight, packed, base.bias)
-        out: torch.Tensor = _Folded.apply(x, weight, packed, base.bias, a, b, scale)
-        return out
+        if torch.is_grad_enabled():
+            self.packed = None  # a step learns after it has sampled, and its activations need the memory
+            out: torch.Tensor = _Folded.apply(x, weight, base.bias, a, b, scale)
+            return out
+        if self.packs and few(x):
+            return product(x, weight, self.pack(weight), base.bias)
+        return torch.nn.functional.linear(x, weight, base.bias)
 
     def fold(self, weight: torch.Tensor, a: torch.Tensor, b: torch.Tensor, scale: float) -> torch.Tensor:
         """W + s B A, made anew when A or B is another, or may have been written to."""
@@ -78,12 +80,6 @@ class FoldedLinear:
         return self.packed
 
 
-def _product(
-    x: torch.Tensor, weight: torch.Tensor, packed: torch.Tensor | None, bias: torch.Tensor | None
-) -> torch.Tensor:
-    return torch.nn.functional.linear(x, weight, bias) if packed is None else product(x, packed, bias)
-
-
 class _Folded(torch.autograd.Function):
     """y = x (W + s B A)' + bias, with the gradients of A, B and x."""
 
@@ -92,7 +88,6 @@ class _Folded(torch.autograd.Function):
         ctx: Any,
         x: torch.Tensor,
         weight: torch.Tensor,
-        packed: torch.Tensor | None,
         bias: torch.Tensor | None,
         a: torch.Tensor,
         b: torch.Tensor,
@@ -100,7 +95,7 @@ class _Folded(torch.autograd.Function):
     ) -> torch.Tensor:
         ctx.save_for_backward(x, weight, a, b)
         ctx.scale = scale
-        return _product(x, weight, packed, bias)
+        return torch.nn.functional.linear(x, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
@@ -111,7 +106,7 @@ class _Folded(torch.autograd.Function):
         grad_a = through.t() @ flat_x
         grad_b = (((flat_x @ a.t()) * ctx.scale).t() @ flat_grad).t()  # this way round it is twice as fast
         grad_x = (flat_grad @ weight).view_as(x) if ctx.needs_input_grad[0] else None
-        return grad_x, None, None, None, grad_a, grad_b, None
+        return grad_x, None, None, grad_a, grad_b, None
 
 
 def fold(model: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Weights in oneDNN's layout: the same products, made anew when a weight changes, only where they can be."""
+"""Weights in MKL's layout: the same products, made anew when a weight changes, only where they can be."""
 
 import pytest
 import torch
@@ -54,12 +54,12 @@ def test_a_model_says_the_same_packed() -> None:
     assert ours.state_dict().keys() == plain.state_dict().keys()
 
 
-def test_without_memory_or_onednn_nothing_is_packed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_memory_or_mkl_nothing_is_packed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packed, "memory", lambda: 1000)
     assert not pack_layers(tiny_model())
     monkeypatch.undo()
     assert not pack_layers(tiny_model().to(torch.bfloat16))
     packed._works.cache_clear()
-    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: False)
     assert not pack_layers(tiny_model())
     packed._works.cache_clear()
