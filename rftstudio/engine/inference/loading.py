@@ -17,6 +17,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from rftstudio.engine.errors import SpecError, SystemFault
+from rftstudio.engine.inference.fused import fuse
 from rftstudio.engine.inference.packed import pack_layers
 from rftstudio.engine.job import Model
 from rftstudio.engine.models.cache import fetched
@@ -112,6 +113,7 @@ def load_model(model: Model, where: torch.device) -> Any:
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise SystemFault(f"The model does not fit the memory of this machine: {error}") from error
     loaded = loaded.to(where).eval().requires_grad_(False)
+    fuse(loaded)
     pack_layers(loaded)
     return loaded
 

@@ -199,7 +199,7 @@ def _hidden(
         mask[number, 0, :count, shared + own : shared + own + count] = packed.tree.mask()
     pairs = []
     for layer, (key, value) in enumerate(reading.own):
-        both = [one[index_B, :, :own] for one in (key, value)]
+        both = [_of(one, prompts, index_B)[:, :, :own] for one in (key, value)]
         if shared:
             first = [one[None].expand(len(part), -1, -1, -1) for one in reading.common[layer]]
             both = [torch.cat(two, 2) for two in zip(first, both, strict=True)]
@@ -213,3 +213,8 @@ def _hidden(
     ).last_hidden_state
     hidden: torch.Tensor = hidden_BND.flatten(0, 1)
     return hidden
+
+
+def _of(one: torch.Tensor, prompts: list[int], index_B: torch.Tensor) -> torch.Tensor:
+    """What belongs to the prompts of an index, without a copy where that is all of them."""
+    return one if prompts == list(range(len(one))) else one.index_select(0, index_B)
