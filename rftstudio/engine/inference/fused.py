@@ -59,16 +59,17 @@ class _Turn(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(cos, sin)
-        return _turn(x, cos, sin, 1)
+        return turn(x, cos, sin)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         cos, sin = ctx.saved_tensors
         # Backward, each half meets the other half's sine.
-        return _turn(grads[0], cos, sin.roll(sin.size(-1) // 2, -1), -1), None, None
+        return turn(grads[0], cos, sin.roll(sin.size(-1) // 2, -1), -1), None, None
 
 
-def _turn(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, way: int) -> torch.Tensor:
+def turn(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, way: int = 1) -> torch.Tensor:
+    """The two halves of the last axis turned by the angles whose cosines and sines these are; way: -1 for back."""
     out = x * cos
     half = x.size(-1) // 2
     out[..., :half].addcmul_(x[..., half:], sin[..., :half], value=-way)

@@ -179,7 +179,7 @@ def draw(
         logits_RV = logits_RV / temperature
     if short := -logits_RV.size(-1) % BLOCK:
         logits_RV = torch.nn.functional.pad(logits_RV, (0, short), value=float("-inf"))
-    logits_RV = logits_RV - logits_RV.amax(-1, keepdim=True)
+    logits_RV = (logits_RV - logits_RV.amax(-1, keepdim=True)).clamp_(min=-1e30)  # -inf times no weight is no number
     weights_RV = logits_RV.exp()
     blocks_RNB = weights_RV.view(len(weights_RV), -1, BLOCK)
     sums_RN = blocks_RNB.sum(-1)
@@ -195,8 +195,7 @@ def draw(
         tokens_R1 = logits_RV.argmax(-1, keepdim=True)
     normal_R1 = total_R1.log()
     logps_R = (logits_RV.gather(1, tokens_R1) - normal_R1)[:, 0]
-    # 0 * -inf where a token is impossible counts as nothing
-    surprise_R = torch.linalg.vecdot(weights_RV, logits_RV.clamp(min=-1e30))
+    surprise_R = torch.linalg.vecdot(weights_RV, logits_RV)
     return tokens_R1[:, 0], logps_R, normal_R1[:, 0] - surprise_R / total_R1[:, 0]
 
 

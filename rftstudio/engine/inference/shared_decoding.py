@@ -18,6 +18,7 @@ import torch
 from transformers import AttentionInterface, DynamicCache
 
 from rftstudio.engine.inference.prefill import Pair, Reading, Tokens, read
+from rftstudio.engine.inference.stack import hidden_states, stacks
 
 NAME = "rft_shared_prefix"
 GROWTH = 32  # tokens that the store of own keys has room for at first; it doubles
@@ -30,6 +31,7 @@ class SharedDecoder:
         self.model = model
         self.gradients = gradients
         self.reading: Reading | None = None
+        self.stacked = stacks(model)
 
     def prefill(self, prompts: Sequence[Tokens], counts: Sequence[int]) -> torch.Tensor:
         """As a decoder does. With `gradients`, prompts are read with them and the `reading` is kept."""
@@ -62,6 +64,10 @@ class SharedDecoder:
 
     def step(self, tokens_R: torch.Tensor) -> torch.Tensor:
         self.position = self.position + 1
+        if self.stacked:
+            hidden = hidden_states(self.model, tokens_R, self.position, self.attend)
+            self.length += 1
+            return self.model.get_output_embeddings()(hidden)
         with _attending(self):
             logits: torch.Tensor = self.model(
                 input_ids=tokens_R[:, None],
@@ -90,24 +96,22 @@ class SharedDecoder:
         self.slot_R, self.n_prompts, self.n_places = slot_R, len(living), n_places
         self.full = len(slot_R) == self.n_prompts * self.n_places
 
-    def attend(
-        self, number: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float
-    ) -> torch.Tensor:
-        """Attention of the new tokens of layer `number`: (R, H, 1, D) queries, (R, K, 1, D) keys and values."""
+    def attend(self, number: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        """Attention of the new tokens of layer `number`: scaled (R, H, D) queries, (R, K, D) keys and values."""
         layer = self.layers[number]
-        rows, heads, _, size = query.shape
+        rows, heads, size = query.shape
         groups = key.size(1)
         shape = (groups, self.n_prompts * self.n_places, heads // groups, size)
-        query = (query * scale).view(rows, groups, -1, size).transpose(0, 1)
+        query = query.view(rows, groups, -1, size).transpose(0, 1)
         if self.full:
             query = query.reshape(shape).contiguous()
         else:
             query = query.new_zeros(shape).index_copy_(1, self.slot_R, query)
-        layer.write(self.slot_R, self.length, key[:, :, 0].transpose(0, 1), value[:, :, 0].transpose(0, 1))
+        layer.write(self.slot_R, self.length, key.transpose(0, 1), value.transpose(0, 1))
         out = layer.attend(query, self.n_prompts, self.length + 1, self.bias)
         if not self.full:
             out = out[:, self.slot_R]
-        return out.transpose(0, 1).reshape(rows, 1, heads, size)
+        return out.transpose(0, 1).reshape(rows, heads, size)
 
 
 class _Layer:
@@ -205,8 +209,10 @@ def _attention(
     scaling: float | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
+    """(R, H, 1, D) queries, (R, K, 1, D) keys and values to (R, 1, H, D)."""
     scale = query.size(-1) ** -0.5 if scaling is None else scaling
-    return _running[-1].attend(module.layer_idx, query, key, value, scale), None
+    decoder = _running[-1]
+    return decoder.attend(module.layer_idx, query[:, :, 0] * scale, key[:, :, 0], value[:, :, 0])[:, None], None
 
 
 AttentionInterface.register(NAME, _attention)

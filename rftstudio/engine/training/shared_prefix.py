@@ -31,7 +31,7 @@ PAIR_COST = 1 / 1500
 KEY_COST = 1 / 50
 KEY_MEMORY = 1 / 10  # memory of a prompt token's keys and values, of that of a node
 PASS_COST = 80  # another pass through the model, in nodes: what it takes to read all weights
-MAX_NODES = 1024  # bounds the memory of one forward and backward (about 2 MB a node with a 135M model)
+MAX_NODES = 640  # bounds the memory of one forward and backward (about 1.5 MB a node with a 135M model)
 ROOT = -1
 
 
