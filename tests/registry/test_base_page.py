@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from rftstudio.accounts.models import Role, Workspace
 from rftstudio.engine.errors import SpecError
 from rftstudio.graders.actions import create_grader
 from rftstudio.registry import actions
 from rftstudio.registry.example import laid_out
 from rftstudio.registry.models import BaseModel
 from rftstudio.tasksets.models import TaskSet
+from tests.conftest import make_person, signed_in
 from tests.engine.model_files import write_model
 from tests.factories import make_base_model, make_run, make_taskset
 
@@ -38,6 +40,20 @@ def test_what_it_shows(model, url, as_vera, as_charlie, as_alice, client):
     assert client.get(url).status_code == 302
     assert as_alice.post(url).status_code == 405
     assert as_alice.get(url.replace(str(model.pk), "9999")).status_code == 404
+
+
+def test_who_added_it_is_for_the_workspace_that_did_and_the_operator(model, url, workspace, alice, as_vera, db):
+    BaseModel.objects.filter(pk=model.pk).update(workspace=workspace, created_by=alice)
+    assert f"by {alice}" in as_vera.get(url).text
+    elsewhere = Workspace.objects.create(name="Ward 8", slug="ward-8")
+    olga = make_person("olga", elsewhere, Role.OWNER)
+    there = url.replace(workspace.slug, elsewhere.slug)
+    page = signed_in(olga).get(there).text
+    assert model.revision in page
+    assert str(alice) not in page
+    olga.is_staff = True
+    olga.save()
+    assert f"by {alice}" in signed_in(olga).get(there).text
 
 
 def test_a_template_that_refuses_instructions(tmp_path):

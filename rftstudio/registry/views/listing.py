@@ -59,6 +59,8 @@ def base(request: Request, slug: str, pk: int) -> HttpResponse:
         "n_runs": runs.count(),
         "uses": uses,
         "may_manage": may(request, workspace, Action.MANAGE),
+        # Every workspace sees a base model, but not the people of the one that added it.
+        "added_by": model.created_by if request.user.is_staff or model.workspace_id == workspace.pk else None,
         "may_remove": not uses and _may_remove(request, workspace, model),
         "hub": settings.HF_ENDPOINT,
     }
