@@ -25,7 +25,7 @@ from rftstudio.engine.job import Job, read_job, read_lists
 # How torch's threads wait for each other: they look for about as long as a layer's steps are apart, then sleep.
 # Decoding with two threads takes a third longer where they sleep at once, since waking one takes as long as its work;
 # where they look for milliseconds, two jobs on the same cores take ten times as long instead of twice.
-WAITING = {"GOMP_SPINCOUNT": "10000"}
+WAITING = {"GOMP_SPINCOUNT": "10000", "KMP_BLOCKTIME": "0"}  # GNU's OpenMP; LLVM's and Intel's, which count in ms
 
 SUCCEEDED, FAULT, AUTHOR, CANCELLED, GRADER, PAUSED, ENDED = 0, 1, 2, 3, 4, 5, 6
 
@@ -157,7 +157,8 @@ def say(events: Log, message: str, *, kind: str = "message", key: str = "", **da
 
 def settle_process() -> None:
     """Before torch is imported: let waiting threads sleep, and keep one library's notes to another out of the log."""
-    for name, value in WAITING.items():
-        os.environ.setdefault(name, value)
+    if "OMP_WAIT_POLICY" not in os.environ:
+        for name, value in WAITING.items():
+            os.environ.setdefault(name, value)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)

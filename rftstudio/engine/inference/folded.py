@@ -54,7 +54,6 @@ class FoldedLinear:
         base = layer.base_layer
         weight = self.fold(base.weight, a, b, scale)
         if torch.is_grad_enabled():
-            self.packed = None  # a step learns after it has sampled, and its activations need the memory
             out: torch.Tensor = _Folded.apply(x, weight, base.bias, a, b, scale)
             return out
         if self.packs and few(x):
@@ -72,6 +71,10 @@ class FoldedLinear:
             self.made_of = made_of
             self.packed = None
         return self.weight
+
+    def drop(self) -> None:
+        """Give the copy for products of few rows back."""
+        self.packed = None
 
     def pack(self, weight: torch.Tensor) -> torch.Tensor:
         """The folded weight laid out for products of few rows, made when first needed."""

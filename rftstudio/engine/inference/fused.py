@@ -4,8 +4,8 @@ transformers writes normalisation, rotary positions and the gated unit out in sm
 over memory and, in training, leaves a tensor behind; keys and values are copied for each of the query heads that share
 them. Here each of the three is one function with its own gradient, and shared keys and values are read where they are.
 
-A layer is replaced only if its own forward gives the same on a small trial, so that a model of another build, or a
-later transformers, is left as it is. For float32 on a CPU with frozen weights.
+A layer is replaced only if its own forward gives the same on a small trial, with small numbers and with large ones, so
+that a model of another build, or a later transformers, is left as it is. For float32 on a CPU with frozen weights.
 """
 
 from collections.abc import Callable
@@ -13,9 +13,10 @@ from typing import Any
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention, silu
-from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 TRIAL = (2, 5)  # sequences and tokens
+SIZES = (1.0, 40.0)  # of the numbers of a trial: some models clamp what is large
+DROPOUTS = ("attention_dropout", "residual_dropout")  # nothing is dropped here
 
 
 class _Norm(torch.autograd.Function):
@@ -106,24 +107,28 @@ class Masks:
 
     def __init__(self) -> None:
         self.given: torch.Tensor | None = None
-        self.made = torch.empty(0)
+        self.times = 0
+        self.made: torch.Tensor | None = None
 
-    def repeated(self, mask: torch.Tensor, times: int) -> torch.Tensor:
-        """A (B, 1, N, S) mask as (B, 1, times N, S), to be added to scores."""
-        if mask is not self.given:
-            made = mask
-            if mask.dtype == torch.bool:
-                made = torch.zeros(mask.shape).masked_fill_(~mask, float("-inf"))
-            self.given, self.made = mask, made.repeat(1, 1, times, 1)
+    def repeated(self, mask: torch.Tensor | None, times: int) -> torch.Tensor | None:
+        """A (B, 1, N, S) mask as (B or 1, 1, times N, S), to be added to scores."""
+        if mask is None:
+            self.given = self.made = None
+        elif mask is not self.given or times != self.times:
+            made = mask[:1] if mask.stride(0) == 0 else mask  # one mask shown to all rows
+            if made.dtype == torch.bool:
+                made = torch.zeros(made.shape).masked_fill_(~made, float("-inf"))
+            self.given, self.times, self.made = mask, times, made.repeat(1, 1, times, 1)
         return self.made
 
 
 class FusedAttention:
-    """The forward of an attention layer. Which attention it computes is the configuration's, as in transformers."""
+    """The forward of an attention layer, for PyTorch's attention, with masks (B, 1, N, S); else the layer's own."""
 
     def __init__(self, layer: Any, masks: Masks) -> None:
         self.layer = layer
         self.masks = masks
+        self.plain = layer.forward
 
     def __call__(
         self,
@@ -132,8 +137,14 @@ class FusedAttention:
         attention_mask: torch.Tensor | None = None,
         past_key_values: Any = None,
         **named: Any,
-    ) -> tuple[torch.Tensor, None]:
+    ) -> tuple[torch.Tensor, Any]:
         layer = self.layer
+        shown = hidden_states.shape[1]
+        if layer.config._attn_implementation != "sdpa" or not _plain(attention_mask, shown):
+            found: tuple[torch.Tensor, Any] = self.plain(
+                hidden_states, position_embeddings, attention_mask, past_key_values=past_key_values, **named
+            )
+            return found
         shape = (*hidden_states.shape[:-1], -1, layer.head_dim)
         query, key, value = (
             project(hidden_states).view(shape).transpose(1, 2) for project in (layer.q_proj, layer.k_proj, layer.v_proj)
@@ -142,12 +153,7 @@ class FusedAttention:
         query, key = _call(_Turn, query, cos, sin), _call(_Turn, key, cos, sin)
         if past_key_values is not None:
             key, value = past_key_values.update(key, value, layer.layer_idx)
-        name = layer.config._attn_implementation
-        if name == "sdpa":
-            out = self.attend(query, key, value, attention_mask)
-        else:
-            attend = ALL_ATTENTION_FUNCTIONS[name]
-            out, _ = attend(layer, query, key, value, attention_mask, dropout=0.0, scaling=layer.scaling, **named)
+        out = self.attend(query, key, value, attention_mask)
         return layer.o_proj(out.reshape(*hidden_states.shape[:-1], -1)), None
 
     def attend(
@@ -162,11 +168,10 @@ class FusedAttention:
         groups, length = key.shape[1:3]
         sharing = heads // groups
         scale = self.layer.scaling
-        if mask is not None:
+        repeated = self.masks.repeated(mask, sharing)
+        if repeated is not None:
             query = query.reshape(rows, groups, sharing * count, size)
-            out = scaled_dot_product_attention(
-                query, key, value, attn_mask=self.masks.repeated(mask, sharing), scale=scale
-            )
+            out = scaled_dot_product_attention(query, key, value, attn_mask=repeated, scale=scale)
         else:
             query = query.reshape(rows * groups, sharing, count, size)
             key, value = (
@@ -174,6 +179,10 @@ class FusedAttention:
             )
             out = scaled_dot_product_attention(query, key, value, is_causal=count > 1, scale=scale)
         return out.reshape(rows, heads, count, size).transpose(1, 2)
+
+
+def _plain(mask: torch.Tensor | None, shown: int) -> bool:
+    return mask is None or (mask.dim() == 4 and mask.shape[1:3] == (1, shown))
 
 
 def _call(function: Any, *arguments: Any) -> Any:
@@ -198,16 +207,12 @@ def fuse(model: Any) -> int:
     weights = list(model.parameters())
     if any(one.device.type != "cpu" or one.dtype != torch.float32 or one.requires_grad for one in weights):
         return 0
-    trials: dict[type, bool] = {}
     masks = Masks()
     count = 0
     for layer in causal.modules():
         made = _fitting(layer, masks)
-        if made is None:
-            continue
-        if type(layer) not in trials:
-            trials[type(layer)] = _same(causal, layer, made)
-        if trials[type(layer)]:
+        # Each by itself: in some models a few layers are told to do without positions, or something else.
+        if made is not None and _same(causal, layer, made):
             layer.forward = made
             count += 1
     return count
@@ -216,11 +221,14 @@ def fuse(model: Any) -> int:
 def _fitting(layer: Any, masks: Masks) -> Callable[..., Any] | None:
     """What would replace a layer, judged by the names of its parts."""
     parts = {name for name, _ in layer.named_children()}
+    if any(getattr(layer, name, 0.0) for name in DROPOUTS):
+        return None
     if not parts and type(layer).__name__.endswith("RMSNorm") and hasattr(layer, "variance_epsilon"):
         return FusedNorm(layer)
     if parts == {"gate_proj", "up_proj", "down_proj", "act_fn"}:
         return FusedMlp(layer)
-    if parts == {"q_proj", "k_proj", "v_proj", "o_proj"} and getattr(layer, "attention_dropout", None) == 0.0:
+    known = {"q_proj", "k_proj", "v_proj", "o_proj"}
+    if parts == known and hasattr(layer, "scaling") and layer.config._attn_implementation == "sdpa":
         return FusedAttention(layer, masks)
     return None
 
@@ -236,12 +244,12 @@ def _same(causal: Any, layer: Any, made: Callable[..., Any]) -> bool:
             places = torch.arange(3, 3 + TRIAL[1])[None].expand(TRIAL[0], -1)
             turned = causal.rotary_emb(x, places)
             mask = torch.ones(TRIAL[1], TRIAL[1], dtype=torch.bool).tril().expand(TRIAL[0], 1, -1, -1)
-            cases = [(x, turned, one) for one in (None, mask)]
+            cases = [(x * by, turned, one) for by in SIZES for one in (None, mask)]
             pairs = [(layer.forward(*case)[0], made(*case)[0]) for case in cases]
         else:
             size = layer.weight.numel() if isinstance(made, FusedNorm) else config.hidden_size
             x = torch.randn(*TRIAL, size, generator=numbers)
-            pairs = [(layer.forward(x), made(x))]
+            pairs = [(layer.forward(x * by), made(x * by)) for by in SIZES]
         for one, other in pairs:
             if not torch.allclose(one, other, rtol=1e-4, atol=1e-5 * float(one.abs().max())):
                 return False

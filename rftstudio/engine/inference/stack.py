@@ -69,13 +69,19 @@ def _built_so(body: Any) -> bool:
 
 @torch.no_grad()
 def _same(model: Any, body: Any) -> bool:
-    """On three sequences of one token, which attends to itself alone."""
+    """On a sequence of three tokens, each of which attends to those before it and to itself."""
     where = body.embed_tokens.weight.device
-    tokens, positions = torch.tensor([3, 1, 2], device=where), torch.tensor([0, 5, 9], device=where)
+    tokens, positions = torch.tensor([3, 1, 2], device=where), torch.tensor([4, 5, 6], device=where)
+    later = torch.ones(3, 3, dtype=torch.bool, device=where).triu(1)
 
-    def itself(_: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-        return value.repeat_interleave(query.size(1) // key.size(1), 1)
+    def before(_: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        key, value = (one.repeat_interleave(query.size(1) // one.size(1), 1) for one in (key, value))
+        scores = torch.einsum("qhd,khd->hqk", query, key).masked_fill(later, float("-inf"))
+        return torch.einsum("hqk,khd->qhd", scores.softmax(-1), value)
 
-    found = hidden_states(model, tokens, positions, itself)
-    wanted = body(input_ids=tokens[:, None], position_ids=positions[:, None], use_cache=False).last_hidden_state[:, 0]
+    try:
+        found = hidden_states(model, tokens, positions, before)
+    except (AttributeError, RuntimeError, TypeError):
+        return False
+    wanted = body(input_ids=tokens[None], position_ids=positions[None], use_cache=False).last_hidden_state[0]
     return torch.allclose(found, wanted, rtol=1e-3, atol=1e-4 * float(wanted.abs().max()))

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from trl import GRPOTrainer
 
+from rftstudio.engine.inference.packed import drop_packed
 from rftstudio.engine.inference.prefill import Reading, nodes, read
 from rftstudio.engine.inference.sampler import Sampler
 from rftstudio.engine.training import shared_prefix
@@ -58,6 +59,7 @@ class PackedLoss(GRPOTrainer):
         contribution is exactly zero are left out: zero advantage without KL penalty or entropy bonus, or a
         fully masked completion.
         """
+        drop_packed(model)
         if not self.packs:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         mask_BT = inputs["completion_mask"]

@@ -14,6 +14,7 @@ from datasets import Dataset
 from trl import SFTTrainer
 
 from rftstudio.engine.errors import SpecError
+from rftstudio.engine.inference.packed import drop_packed
 from rftstudio.engine.inference.prefill import read
 from rftstudio.engine.training import shared_prefix
 from rftstudio.engine.training.figures import mean, rounded
@@ -62,6 +63,7 @@ class CopyTrainer(Seams, SFTTrainer):
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> torch.Tensor:
         """TRL's loss of the batch, in parts that share prefixes, each with its own backward pass but the last."""
+        drop_packed(model)
         self.tokens_now = int(inputs["attention_mask"].sum())
         if self.packs:
             loss = self._shared(_rows(inputs))

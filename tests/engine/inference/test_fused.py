@@ -1,5 +1,6 @@
 """Fused layers: the same answers and gradients as transformers' own, and other architectures left as they are."""
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from transformers import (
     GPTNeoXConfig,
     LlamaConfig,
     MistralConfig,
+    OlmoConfig,
     Qwen2Config,
     Qwen3Config,
+    SmolLM3Config,
 )
 
 from rftstudio.engine.inference import fused
@@ -36,6 +39,8 @@ LLAMAS = {
     "scaled positions": LlamaConfig(**SMALL, rope_parameters={**SCALED, "original_max_position_embeddings": 32}),
     "mistral": MistralConfig(**SMALL, sliding_window=None),
     "qwen2": Qwen2Config(**SMALL),
+    "heads of another size": LlamaConfig(**{**SMALL, "head_dim": 16}),
+    "one key for all": LlamaConfig(**{**SMALL, "num_key_value_heads": 1}),
 }
 IDS = torch.tensor([[5, 9, 14, 7, 22, 31], [3, 41, 8, 59, 6, 2]])
 
@@ -45,7 +50,7 @@ def pair(config: Any) -> tuple[Any, Any]:
     models = []
     for _ in range(2):
         torch.manual_seed(0)
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval().requires_grad_(False)
+        model = AutoModelForCausalLM.from_config(deepcopy(config), dtype=torch.float32).eval().requires_grad_(False)
         for name, weight in model.named_parameters():
             if "norm" in name:
                 weight.uniform_(0.5, 1.5)
@@ -107,6 +112,50 @@ def test_attention_of_another_build_is_left_alone() -> None:
     plain, ours = pair(Qwen3Config(**SMALL))  # normalises queries and keys
     assert fuse(ours) > 0
     assert kinds(ours) == {FusedNorm, FusedMlp}
+    with torch.inference_mode():
+        assert torch.allclose(ours(IDS).logits, plain(IDS).logits, rtol=1e-4, atol=1e-4)
+
+
+def test_layers_of_one_class_that_differ_are_told_apart() -> None:
+    plain, ours = pair(SmolLM3Config(**SMALL, no_rope_layers=[1, 0], pad_token_id=0))
+    assert fuse(ours) == 2 * 3 + 1 + 1
+    assert isinstance(ours.model.layers[0].self_attn.forward, FusedAttention)
+    assert not isinstance(ours.model.layers[1].self_attn.forward, FusedAttention)
+    with torch.inference_mode():
+        assert torch.allclose(ours(IDS).logits, plain(IDS).logits, rtol=1e-4, atol=1e-4)
+
+
+def test_what_is_clamped_is_left_alone() -> None:
+    ours, _ = pair(OlmoConfig(**SMALL, clip_qkv=8.0))
+    fuse(ours)
+    assert FusedAttention not in kinds(ours)
+
+
+@pytest.mark.parametrize("mask", ["floats", "one for all", "a row that sees nothing", "one for each head", "a row"])
+def test_masks_of_every_shape(mask: str) -> None:
+    plain, ours = pair(LLAMAS["llama"])
+    fuse(ours)
+    seen = torch.ones(2, 1, 6, 6, dtype=torch.bool).tril()
+    seen[1, :, 3:, 1] = False
+    given = {
+        "floats": torch.zeros(seen.shape).masked_fill(~seen, float("-inf")),
+        "one for all": seen[1:].expand(2, -1, -1, -1),
+        "a row that sees nothing": seen & (torch.arange(6) > 0)[:, None],
+        "one for each head": seen.expand(-1, 6, -1, -1),
+        "a row": torch.tensor([[1, 1, 1, 1, 1, 1], [0, 0, 1, 1, 1, 1]]),
+    }[mask]
+    with torch.inference_mode():
+        found, wanted = (model(IDS, attention_mask=given).logits for model in (ours, plain))
+    rows = slice(1, None) if mask == "a row that sees nothing" else slice(None)
+    if mask == "a row":
+        found, wanted = found[:, 2:], wanted[:, 2:]
+    assert torch.allclose(found[:, rows], wanted[:, rows], rtol=1e-4, atol=1e-4)
+
+
+def test_another_attention_is_the_layers_own() -> None:
+    plain, ours = pair(LLAMAS["llama"])
+    fuse(ours)
+    ours.set_attn_implementation("eager")
     with torch.inference_mode():
         assert torch.allclose(ours(IDS).logits, plain(IDS).logits, rtol=1e-4, atol=1e-4)
 

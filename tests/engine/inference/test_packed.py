@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from rftstudio.engine.inference import packed
-from rftstudio.engine.inference.packed import ROWS, PackedLinear, pack_layers
+from rftstudio.engine.inference.packed import ROWS, PackedLinear, drop_packed, pack_layers
 from tests.engine.tiny import tiny_model
 
 
@@ -21,7 +21,8 @@ def test_products_are_those_of_the_plain_layer(shape: tuple[int, ...], bias: boo
     x = torch.randn(shape)
     with torch.inference_mode():
         assert torch.allclose(ours(x), plain(x), atol=1e-5)
-        assert torch.allclose(ours(x.expand(2, *shape)[1]), plain(x), atol=1e-5)
+        apart = torch.stack([x, x], -1)[..., 0]  # not side by side in memory
+        assert torch.allclose(ours(apart), plain(x), atol=1e-5)
     assert (installed.packed is not None) == (x.numel() <= ROWS * 24)
 
 
@@ -45,12 +46,18 @@ def test_gradients_are_left_to_the_plain_product() -> None:
     assert installed.packed is None
 
 
-def test_a_model_says_the_same_packed() -> None:
+def test_a_model_says_the_same_packed_and_gives_the_copies_back() -> None:
     plain, ours = tiny_model(), tiny_model()
     assert pack_layers(ours)
+    installed = [module.forward for module in ours.modules() if isinstance(module.forward, PackedLinear)]
     ids = torch.randint(3, 40, (4, 9))
     with torch.inference_mode():
-        assert torch.allclose(ours(ids).logits, plain(ids).logits, atol=1e-4)
+        for _ in range(2):
+            assert torch.allclose(ours(ids).logits, plain(ids).logits, atol=1e-4)
+            assert all(one.packed is not None for one in installed)
+            drop_packed(ours)
+            assert all(one.packed is None for one in installed)
+    assert len(installed) == 2 * 7 + 1
     assert ours.state_dict().keys() == plain.state_dict().keys()
 
 

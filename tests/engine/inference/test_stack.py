@@ -1,5 +1,6 @@
 """Decoding without transformers around the layers: the same hidden states, or none where a model is built otherwise."""
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -15,12 +16,13 @@ from rftstudio.engine.inference.packed import pack_layers
 from rftstudio.engine.inference.shared_decoding import SharedDecoder
 from tests.engine.inference.test_fused import LLAMAS, SMALL
 
-PROMPTS = [[5, 9, 14, 7, 22], [5, 9, 41], [3, 8, 2, 6]]
+START = [4, 9, 16, 25, 36, 49, 7, 19, 33]  # enough of a common beginning to be read once
+PROMPTS = [START + own for own in ([5, 9, 14, 7, 22], [5, 9, 41], [3, 8, 2, 6])]
 
 
 def model_of(config: Any) -> Any:
     torch.manual_seed(0)
-    return AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval().requires_grad_(False)
+    return AutoModelForCausalLM.from_config(deepcopy(config), dtype=torch.float32).eval().requires_grad_(False)
 
 
 def decoded(decoder: Any) -> torch.Tensor:
@@ -31,7 +33,7 @@ def decoded(decoder: Any) -> torch.Tensor:
         decoder.keep(torch.tensor([0, 2, 3, 5]))
         seen.append(decoder.step(torch.tensor([9, 8, 7, 6])))
         decoder.keep(torch.tensor([1, 3]))
-        seen += [decoder.step(torch.tensor([11, 12])) for _ in range(3)]
+        seen += [decoder.step(torch.tensor([11, 12])) for _ in range(35)]  # more than there is room for at first
     return torch.cat(seen)
 
 

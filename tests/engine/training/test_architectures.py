@@ -10,6 +10,7 @@ from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
 from rftstudio.engine.inference.decoding import PlainDecoder, best_decoder
 from rftstudio.engine.inference.folded import fold
+from rftstudio.engine.inference.fused import fuse
 from rftstudio.engine.inference.prefill import read
 from rftstudio.engine.inference.sampler import Sampler, seed_for
 from rftstudio.engine.inference.shared_decoding import SharedDecoder
@@ -76,10 +77,12 @@ def test_answers_are_those_of_the_model_alone(family: str) -> None:
 
 @pytest.mark.parametrize("family", [name for name, row in FAMILIES.items() if row[3]])
 def test_packed_log_probabilities_and_gradients(family: str) -> None:
-    model = get_peft_model(
-        build(family), LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=False)
-    )
-    fold(model)
+    lora = LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=False)
+    plain, below = get_peft_model(build(family), lora), build(family)
+    fuse(below)
+    ours = get_peft_model(below, lora)
+    ours.load_state_dict(plain.state_dict())
+    fold(ours)
     generator = torch.Generator().manual_seed(2)
     prompt = torch.randint(3, 60, (9,), generator=generator).tolist()
     rows = [
@@ -90,22 +93,22 @@ def test_packed_log_probabilities_and_gradients(family: str) -> None:
         for i in range(6)
     ]
 
-    def gradient(loss: torch.Tensor) -> torch.Tensor:
+    def gradient(model: Any, loss: torch.Tensor) -> torch.Tensor:
         model.zero_grad()
         loss.backward()
         return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
 
     one_by_one = torch.zeros(())
     for row in rows:
-        logits = model(torch.tensor([row.prompt + row.completion])).logits[0, len(row.prompt) - 1 : -1]
+        logits = plain(torch.tensor([row.prompt + row.completion])).logits[0, len(row.prompt) - 1 : -1]
         logps = torch.log_softmax(logits / 0.8, -1).gather(1, torch.tensor(row.completion)[:, None])
         one_by_one = one_by_one + logps.sum()
-    wanted = gradient(one_by_one)
+    wanted = gradient(plain, one_by_one)
     (part,) = shared_prefix.plan(rows)
-    reading = read(model, sorted({row.prompt for row in rows}))
-    found, _ = shared_prefix.logps(model, reading, part, temperature=0.8)
+    reading = read(ours, sorted({row.prompt for row in rows}))
+    found, _ = shared_prefix.logps(ours, reading, part, temperature=0.8)
     assert torch.allclose(found.sum(), one_by_one.detach(), rtol=1e-4)
-    assert float((gradient(found.sum()) - wanted).norm()) <= 1e-4 * float(wanted.norm())
+    assert float((gradient(ours, found.sum()) - wanted).norm()) <= 1e-4 * float(wanted.norm())
 
 
 @pytest.mark.parametrize("family", [name for name, row in FAMILIES.items() if not row[3]])
