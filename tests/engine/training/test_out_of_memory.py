@@ -24,7 +24,8 @@ SETTINGS = {"steps": 80, "eval_interval": 40, "batch_size": 64, "group_size": 16
 def test_it_ends_with_a_sentence_and_goes_on_when_there_is_memory(make_job: MakeJob) -> None:
     directory = make_job("short", **SETTINGS)
     command = [sys.executable, "-m", "rftstudio.engine.training", str(directory)]
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    # What is larger than this is asked of the system each time, so that a limit is felt, whatever was kept before.
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "MALLOC_MMAP_THRESHOLD_": "65536"}
     with (directory / "log.txt").open("ab") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, env=env)
     try:
