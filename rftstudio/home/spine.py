@@ -107,8 +107,9 @@ def spine_of(taskset: TaskSet) -> Spine:
     else:
         state = {True: "busy", False: "done" if comparison.status == Status.SUCCEEDED else "ready"}[comparison.is_open]
         difference = comparison.summary.get("difference")
+        unclear = "unclear: " if comparison.summary.get("verdict") == "unclear" else ""
         note = (
-            f"{plain(difference, sign=True)} against base"
+            f"{unclear}{plain(difference, sign=True)} against base"
             if difference is not None
             else comparison.get_status_display().lower()
         )

@@ -13,6 +13,7 @@ Point = Mapping[str, Any]  # the data of one "metrics" event
 
 COLOURS = ("--chart-1", "--chart-2", "--chart-3", "--chart-4")
 DASHES = ("solid", "dash", "dot", "dashdot")
+FEW_STEPS = 14  # so few that each can have its number on the axis
 MARKERS = ("circle", "square", "diamond", "triangle-up")
 TIME_PARTS = (
     ("sampling", "sampling answers", "--chart-1", ""),
@@ -52,6 +53,11 @@ def figure(
             "yaxis": {"title": {"text": y}, **layout.get("yaxis", {})},
         },
     }
+
+
+def step_axis(low: float, high: float) -> dict[str, Any]:
+    """An axis of steps between two places: there is nothing between one step and the next."""
+    return {"range": [low, high], **({"tick0": 0, "dtick": 1} if high - low <= FEW_STEPS else {})}
 
 
 def since(drawn: Figure, x: float) -> dict[str, Any]:
@@ -137,7 +143,7 @@ def reward_curve(points: Sequence[Point], *, total_steps: int, best_step: int | 
         height=340,
         hovermode="x unified",
         **layout,
-        xaxis={"range": [-0.5, max(total_steps, 1) + 0.5]},
+        xaxis=step_axis(-0.5, max(total_steps, 1) + 0.5),
         yaxis=_reward_axis([*raw, *means]),
     )
 
@@ -187,7 +193,7 @@ def criteria_curves(points: Sequence[Point], *, total_steps: int) -> Figure:
         x="step",
         y="mean score",
         height=300,
-        xaxis={"range": [-0.5, max(total_steps, 1) + 0.5]},
+        xaxis=step_axis(-0.5, max(total_steps, 1) + 0.5),
         yaxis=_reward_axis([value for trace in traces for value in trace["y"] if value is not None]),
     )
 

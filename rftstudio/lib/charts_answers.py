@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from rftstudio.lib.charts import Figure, figure, line
+from rftstudio.lib.charts import Figure, figure, line, step_axis
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def answers_by_step(dots: Sequence[Dot], means: Sequence[tuple[int, float]], *, 
         y="reward",
         height=300,
         hovermode="closest",
-        xaxis={"range": [min([0.0, *places.values()]) - 0.8, max([total_steps, *places.values()]) + 0.8]},
+        xaxis=step_axis(min([0.0, *places.values()]) - 0.8, max([total_steps, *places.values()]) + 0.8),
         yaxis={"range": [floor - 0.06 * (high - low), high + 0.06 * (high - low)]},
     )
 

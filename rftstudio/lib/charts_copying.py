@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rftstudio.lib.charts import Figure, Point, figure, line, smoothed, smoothing_window
+from rftstudio.lib.charts import Figure, Point, figure, line, smoothed, smoothing_window, step_axis
 
 
 def turning_point(turn: int) -> dict[str, Any]:
@@ -33,6 +33,6 @@ def loss_curve(points: Sequence[Point], *, copying_steps: int) -> Figure:
         y="nats a token",
         height=220,
         hovermode="x unified",
-        xaxis={"range": [-0.5, max(copying_steps, 1) + 0.5]},
+        xaxis=step_axis(-0.5, max(copying_steps, 1) + 0.5),
         yaxis={"rangemode": "tozero"},
     )

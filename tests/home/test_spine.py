@@ -5,6 +5,7 @@ from rftstudio.graders.actions import create_grader
 from rftstudio.home.spine import spine_of
 from rftstudio.runs.models import Run
 from rftstudio.tasksets.actions import publish_version, save_item
+from tests.evaluations.build import make_comparison, make_tuned_run
 from tests.evaluations.readiness import make_check, start
 from tests.factories import make_run, make_taskset
 
@@ -76,6 +77,15 @@ def test_a_run_is_watched_then_compared(workspace):
     assert spine_of(taskset).next_label == "Launch again"
     Run.objects.update(status="succeeded")
     assert states(taskset)["training"] == "done"
+
+
+def test_a_comparison_that_can_claim_nothing_says_so(workspace, alice):
+    run = make_tuned_run(workspace=workspace, by=alice)
+    right = [str(item.reference_answer) for item in run.taskset_version.items.filter(split="test").order_by("pk")]
+    make_comparison(run=run, base=["No idea, sorry."] * len(right), tuned=right)
+    assert spine_of(run.taskset).steps[-1].note == "+1.00 against base"
+    make_comparison(run=run, base=right, tuned=right)
+    assert spine_of(run.taskset).steps[-1].note == "unclear: 0.00 against base"
 
 
 def test_it_costs_few_queries(workspace, django_assert_max_num_queries):

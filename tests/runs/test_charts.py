@@ -26,6 +26,11 @@ def test_reward_curve():
     assert figure["layout"]["yaxis"]["range"] == [-0.02, 1.02]
 
 
+def test_few_steps_have_a_number_each():
+    assert charts.reward_curve(POINTS[:4], total_steps=4)["layout"]["xaxis"]["dtick"] == 1
+    assert "dtick" not in charts.reward_curve(POINTS, total_steps=20)["layout"]["xaxis"]
+
+
 def test_scores_outside_0_to_1_choose_their_own_axis():
     figure = charts.reward_curve([metrics(1, train_reward_mean=-3.0)], total_steps=20)
     assert "range" not in figure["layout"]["yaxis"]

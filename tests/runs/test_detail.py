@@ -36,6 +36,22 @@ def test_the_head_of_the_page(run, as_bob):
     assert 'hx-trigger="studio:tick from:body"' in text
 
 
+def test_what_got_worse_is_said_as_plainly_as_what_got_better(workspace, bob, as_bob):
+    run = run_at(10, workspace=workspace, by=bob, total=10, status=Status.SUCCEEDED)
+    text = as_bob.get(f"/runs/{run.pk}/").text
+    assert '<span class="stat-number good">+0.25</span>' in text
+    assert "It did not get better" not in text
+    run = run_at(10, workspace=workspace, by=bob, total=10, status=Status.SUCCEEDED)
+    for event_row in run.events.filter(type="metrics", step__in=(5, 10)):
+        event_row.data["valid_reward_mean"] = 0.08 if event_row.step == 5 else 0.05
+        event_row.save()
+    text = as_bob.get(f"/runs/{run.pk}/").text
+    assert "best on validation, step 5" in text
+    assert '<span class="stat-number fell">−0.02</span>' in text
+    assert "It did not get better" in text
+    assert "than the untrained model" in text
+
+
 def test_a_viewer_has_no_buttons(run, as_vera):
     text = as_vera.get(f"/runs/{run.pk}/").text
     assert "Stop this training?" not in text

@@ -143,7 +143,10 @@ class hub_errors:
         if isinstance(error, httpx2.TimeoutException):
             raise SystemFault(f"The hub at {host} did not answer in time. Try again later.") from None
         if isinstance(error, httpx2.HTTPError):
-            raise SystemFault(f"The hub at {host} cannot be reached. Is this machine allowed out?") from None
+            raise SystemFault(
+                f"The hub at {host} cannot be reached. Ask whoever runs the studio whether this machine may reach it, "
+                "or add the model from a directory."
+            ) from None
 
 
 def _small(session: httpx2.Client, hub_id: str, commit: str, name: str, token: str) -> bytes:

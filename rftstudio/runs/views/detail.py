@@ -135,7 +135,9 @@ def _standing(run: Run, found: list[dict[str, Any]]) -> dict[str, Any]:
     total = curves.total_steps(run)
     valid = [point for point in found if point.get("valid_reward_mean") is not None]
     before = valid[0] if valid and valid[0]["step"] == 0 else None
-    best = max(valid, key=lambda point: (point["valid_reward_mean"], point["step"]), default=None)  # as the engine does
+    # As the engine does: the best of its checkpoints, which may be worse than what there was before.
+    trained = [point for point in valid if point["step"]]
+    best = max(trained, key=lambda point: (point["valid_reward_mean"], point["step"]), default=None)
     spent = run.seconds_spent
     left = None
     if run.status == Status.RUNNING:
