@@ -28,7 +28,12 @@ def allowed_directory(text: str, *, operator: bool) -> Path:
         fix = f"Choose one in {named}." if roots else "Ask whoever runs the studio to add it, or to set MODEL_FOLDERS."
         raise _error("Models of this directory may not be added.", fix)
     if not real.is_dir():
-        raise _error("There is no such directory.", "Check the path.")
+        raise _error(f"There is no directory {path} on the studio’s machine.", "Check the path.")
+    if not (real / "config.json").is_file():
+        raise _error(
+            f"There is no config.json in {path}.",
+            "Choose the directory of a whole Hugging Face model, with its weights and its tokenizer.",
+        )
     if not operator:
         for name in read_directory(real).wanted:
             if not any(_inside((real / name).resolve(), root) for root in roots):

@@ -141,6 +141,11 @@ def test_directories_are_for_operators_or_of_open_folders(base, as_alice, alice,
         assert "may not be added" in answer.text
         assert 'value="Own"' in answer.text
     assert "no absolute path" in as_alice.post(f"{base}from-directory/", {**typed, "directory": "open/own"}).text
+    (tmp_path / "open" / "empty").mkdir()
+    for name, said in (("empty", "There is no config.json in"), ("nowhere", "There is no directory")):
+        answer = as_alice.post(f"{base}from-directory/", {**typed, "directory": str(tmp_path / "open" / name)})
+        assert answer.status_code == 422
+        assert f"{said} {tmp_path}/open/{name}" in answer.text
     (inside / "model.safetensors").unlink()
     (inside / "model.safetensors").symlink_to(outside / "model.safetensors")
     linked = as_alice.post(f"{base}from-directory/", {**typed, "directory": str(inside)})
