@@ -78,11 +78,15 @@ def turn(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, way: int = 1) ->
     return out
 
 
-class FusedNorm:
-    """The forward of an RMS normalisation."""
+class Fused:
+    """What is installed over the forward of a layer."""
 
     def __init__(self, layer: Any) -> None:
         self.layer = layer
+
+
+class FusedNorm(Fused):
+    """The forward of an RMS normalisation."""
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         layer = self.layer
@@ -90,11 +94,8 @@ class FusedNorm:
         return out
 
 
-class FusedMlp:
+class FusedMlp(Fused):
     """The forward of a feed-forward layer with a gate."""
-
-    def __init__(self, layer: Any) -> None:
-        self.layer = layer
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         layer = self.layer
@@ -122,11 +123,11 @@ class Masks:
         return self.made
 
 
-class FusedAttention:
+class FusedAttention(Fused):
     """The forward of an attention layer, for PyTorch's attention, with masks (B, 1, N, S); else the layer's own."""
 
     def __init__(self, layer: Any, masks: Masks) -> None:
-        self.layer = layer
+        super().__init__(layer)
         self.masks = masks
         self.plain = layer.forward
 
