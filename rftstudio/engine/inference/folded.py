@@ -16,7 +16,8 @@ from typing import Any
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from rftstudio.engine.inference.packed import PackedLinear, few, fits, pack, packs, product
+from rftstudio.engine.inference.packed import PackedLinear, few, fits
+from rftstudio.engine.inference.products import linear, pack, packed_linear, packs
 
 _optimizer_steps = 0
 
@@ -57,8 +58,8 @@ class FoldedLinear:
             out: torch.Tensor = _Folded.apply(x, weight, base.bias, a, b, scale)
             return out
         if self.packs and few(x):
-            return product(x, weight, self.pack(weight), base.bias)
-        return torch.nn.functional.linear(x, weight, base.bias)
+            return packed_linear(x, weight, self.pack(weight), base.bias)
+        return linear(x, weight, base.bias)
 
     def fold(self, weight: torch.Tensor, a: torch.Tensor, b: torch.Tensor, scale: float) -> torch.Tensor:
         """W + s B A, made anew when A or B is another, or may have been written to."""
@@ -98,17 +99,17 @@ class _Folded(torch.autograd.Function):
     ) -> torch.Tensor:
         ctx.save_for_backward(x, weight, a, b)
         ctx.scale = scale
-        return torch.nn.functional.linear(x, weight, bias)
+        return linear(x, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         x, weight, a, b = ctx.saved_tensors
         grad = grads[0]
         flat_grad, flat_x = grad.reshape(-1, grad.size(-1)), x.reshape(-1, x.size(-1))
-        through = (flat_grad @ b) * ctx.scale
-        grad_a = through.t() @ flat_x
-        grad_b = (((flat_x @ a.t()) * ctx.scale).t() @ flat_grad).t()  # this way round it is twice as fast
-        grad_x = (flat_grad @ weight).view_as(x) if ctx.needs_input_grad[0] else None
+        through = linear(flat_grad, b.t()).mul_(ctx.scale)
+        grad_a = linear(through.t(), flat_x.t())
+        grad_b = linear(linear(flat_x, a).mul_(ctx.scale).t(), flat_grad.t()).t()  # quicker than the other way round
+        grad_x = linear(flat_grad, weight.t()).view_as(x) if ctx.needs_input_grad[0] else None
         return grad_x, None, None, grad_a, grad_b, None
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from rftstudio.engine.inference.products import linear
+
 TILE = 4096  # words of the vocabulary at a time
 
 
@@ -63,7 +65,7 @@ class _Head(torch.autograd.Function):
         for start in range(0, len(weight_VD), TILE):
             tile = weight_VD[start : start + TILE]
             bias = None if bias_V is None else bias_V[start : start + TILE]
-            logits = torch.nn.functional.linear(hidden_UD, tile, bias).float()
+            logits = linear(hidden_UD, tile, bias).float()
             if temperature != 1.0:
                 logits /= temperature
             inside = ((target_T >= start) & (target_T < start + len(tile))).nonzero()[:, 0]
@@ -80,10 +82,10 @@ class _Head(torch.autograd.Function):
             if product_UD is not None and mean_UD is not None:
                 product_UD += mean_UD * fall_U1
                 product_UD *= shrink_U1
-                product_UD += (chances * logits).to(tile.dtype) @ tile
+                product_UD += linear((chances * logits).to(tile.dtype), tile.t())
             if mean_UD is not None:
                 mean_UD *= shrink_U1
-                mean_UD += chances.to(tile.dtype) @ tile
+                mean_UD += linear(chances.to(tile.dtype), tile.t())
             top_U1 = higher_U1
         if mean_UD is not None:
             mean_UD /= total_U1

@@ -91,7 +91,7 @@ def test_without_memory_to_spare_it_is_left_to_peft(monkeypatch: pytest.MonkeyPa
 
 def test_the_base_gives_its_own_layout_back() -> None:
     """What decoding with the untrained model needed is not kept beside the adapter's."""
-    base = tiny_model()
+    base = tiny_model().requires_grad_(False)
     assert packed.pack_layers(base)
     with torch.inference_mode():
         base(IDS)

@@ -1,4 +1,4 @@
-"""Weights in MKL's layout: the same products, made anew when a weight changes, only where they can be."""
+"""Packed weights: the same products and gradients, made anew when a weight changes, only where they can be."""
 
 import pytest
 import torch
@@ -36,7 +36,7 @@ def test_a_weight_that_changed_is_packed_anew() -> None:
         assert torch.allclose(ours(x), 2 * before, atol=1e-5)
 
 
-def test_gradients_are_left_to_the_plain_product() -> None:
+def test_gradients_are_those_of_the_plain_layer() -> None:
     ours = layer(bias=True)
     installed = PackedLinear(ours)
     x = torch.randn(2, 24, requires_grad=True)
@@ -47,7 +47,7 @@ def test_gradients_are_left_to_the_plain_product() -> None:
 
 
 def test_a_model_says_the_same_packed_and_gives_the_copies_back() -> None:
-    plain, ours = tiny_model(), tiny_model()
+    plain, ours = tiny_model(), tiny_model().requires_grad_(False)
     assert pack_layers(ours)
     installed = [module.forward for module in ours.modules() if isinstance(module.forward, PackedLinear)]
     ids = torch.randint(3, 40, (4, 9))
@@ -61,12 +61,18 @@ def test_a_model_says_the_same_packed_and_gives_the_copies_back() -> None:
     assert ours.state_dict().keys() == plain.state_dict().keys()
 
 
-def test_without_memory_or_mkl_nothing_is_packed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_memory_weights_are_not_packed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packed, "memory", lambda: 1000)
-    assert not pack_layers(tiny_model())
-    monkeypatch.undo()
-    assert not pack_layers(tiny_model().to(torch.bfloat16))
-    packed._works.cache_clear()
-    monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: False)
-    assert not pack_layers(tiny_model())
-    packed._works.cache_clear()
+    plain, ours = tiny_model(), tiny_model().requires_grad_(False)
+    assert not pack_layers(ours)
+    ids = torch.randint(3, 40, (4, 9))
+    with torch.inference_mode():
+        assert torch.allclose(ours(ids).logits, plain(ids).logits, atol=1e-4)
+    assert all(module.forward.packed is None for module in ours.modules() if isinstance(module.forward, PackedLinear))
+
+
+def test_other_weights_are_left_as_they_are() -> None:
+    trained, short = tiny_model(), tiny_model().to(torch.bfloat16).requires_grad_(False)
+    assert not pack_layers(trained)
+    assert not pack_layers(short)
+    assert not any(isinstance(one.forward, PackedLinear) for model in (trained, short) for one in model.modules())
