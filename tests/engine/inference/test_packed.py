@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from rftstudio.engine.inference import packed
-from rftstudio.engine.inference.packed import ROWS, PackedLinear, drop_packed, pack_layers
+from rftstudio.engine.inference.packed import PackedLinear, drop_packed, pack_layers
+from rftstudio.engine.inference.products import ROWS
 from tests.engine.tiny import tiny_model
 
 
