@@ -2,48 +2,35 @@
 
     python -m tests.bench.sampling [--shape A] [--json]
 
-The two take turns in one process, on the reference shapes of `tests.bench.training`; nothing ends an answer, so both
-make the same number of tokens. The limit is what the machine reaches in a large matrix product, measured in the same
-run. Its share counts two operations for each weight that a token goes through (attention left out), and a prompt's
-tokens once for its whole group with us, once for each answer with `generate`.
+The two take turns in one process, on the reference shapes, `generate` with a model as transformers loads it; nothing
+ends an answer, so both make the same number of tokens. The limit is what the machine reaches in a large matrix product,
+measured in the same run. Its share counts two operations for each weight that a token goes through, attention left out,
+and a prompt's tokens once for its whole group with us, once for each answer with `generate`.
 """
 
 import argparse
 import json
 import random
 import statistics
-import time
-from collections.abc import Callable
 from typing import Any
 
 from rftstudio.engine.process import settle_process
-from tests.bench.training import SHAPES, Shape, prompts_for
-
-SIZE = 2048  # of the square matrices of the limit
-
-
-def limit(torch: Any) -> float:
-    """GFLOPS of the best of several large products in float32."""
-    one, two = torch.randn(SIZE, SIZE), torch.randn(SIZE, SIZE)
-    return 2 * SIZE**3 / min(seconds(lambda: one @ two) for _ in range(6)) / 1e9
-
-
-def seconds(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
+from tests.bench.shapes import SHAPES, Shape, limit, prompts_for, seconds, weights
 
 
 def compare(shape: Shape, path: str, rounds: int) -> dict[str, Any]:
     """One uncounted round of each, then `rounds` in turn; medians."""
     import torch
+    from transformers import AutoModelForCausalLM
 
     from rftstudio.engine.inference import loading
     from rftstudio.engine.inference.sampler import Sampler
     from rftstudio.engine.job import Model
 
     tokenizer = loading.load_tokenizer(Model(path))
-    model = loading.load_model(Model(path), loading.device())
+    where = loading.device()
+    model = loading.load_model(Model(path), where)
+    plain = AutoModelForCausalLM.from_pretrained(path, dtype=loading.dtype_for(where)).to(where).eval()
     prompts = prompts_for(shape, tokenizer, shape.prompts)
     sampler = Sampler(model, stop=[], pad=tokenizer.pad_token_id)
     generator = random.Random(0)
@@ -54,11 +41,11 @@ def compare(shape: Shape, path: str, rounds: int) -> dict[str, Any]:
         assert all(len(answer.tokens) == shape.new_tokens for group in made for answer in group)
 
     # TRL repeats each prompt for its group, as here; all are of one length, so that nothing is padded.
-    rows = torch.tensor([prompt for prompt in prompts for _ in range(shape.group)])
+    rows = torch.tensor([prompt for prompt in prompts for _ in range(shape.group)], device=where)
 
     @torch.inference_mode()
     def theirs() -> None:
-        made = model.generate(
+        made = plain.generate(
             rows,
             attention_mask=torch.ones_like(rows),
             do_sample=True,
@@ -75,15 +62,14 @@ def compare(shape: Shape, path: str, rounds: int) -> dict[str, Any]:
     for _ in range(rounds + 1):
         taken["ours"].append(seconds(ours))
         taken["generate"].append(seconds(theirs))
-    weights = sum(parameter.numel() for parameter in model.parameters())
-    head = model.get_output_embeddings().weight.numel()
-    best = limit(torch)
+    layers, head = weights(model)
+    best = limit(where) / 1e9
     new = shape.prompts * shape.group * shape.new_tokens
     read = {"ours": shape.prompts * shape.prompt_tokens, "generate": rows.numel()}
     result: dict[str, Any] = {"limit_gflops": round(best, 1), "new_tokens": new}
     for name, times in taken.items():
         middle = statistics.median(times[1:])
-        work = 2 * (new * weights + read[name] * (weights - head)) / 1e9
+        work = 2 * (new * (layers + head) + read[name] * layers) / 1e9
         result[f"{name}_seconds"] = round(middle, 3)
         result[f"{name}_tokens_per_second"] = round(new / middle, 1)
         result[f"{name}_share_of_limit"] = round(work / middle / best, 3)

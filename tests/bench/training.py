@@ -1,10 +1,12 @@
 """Seconds and memory of a GRPO step, ours against stock TRL, on the reference shapes.
 
     python -m tests.bench.training --shape A --json
+    python -m tests.bench.training --shape B --random 0.5B --continuous
 
 Both run in processes of their own that take turns, step by step, so that whatever else the machine does
 falls on both. Ours is the trainer of the product with its journal; rewards are random, so that no group
-is skipped; prompts have nothing in common. Prints a table; with --json the last line is one JSON object.
+is skipped; prompts have nothing in common. On a GPU both compute in bfloat16, and memory is the card's.
+Prints a table; with --json the last line is one JSON object.
 """
 
 import argparse
@@ -17,46 +19,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from rftstudio.engine.process import settle_process
+from tests.bench.shapes import SHAPES, SIZES, Shape, limit, prompts_for, save_random, weights
 
-WORDS = (
-    "the patient report claims order letter invoice doctor court appeal fever rash test value dose tablet nurse clinic "
-    "delay refund street window signal paper market engine river colour winter travel number system"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """prompts x group completions; prompt_tokens long, new_tokens sampled."""
-
-    prompts: int
-    group: int
-    prompt_tokens: int
-    new_tokens: int
-
-
-TRL_BYTES_PER_TOKEN = 3.5e6  # of activations, embedded model, as measured
-
-SHAPES = {"A": Shape(4, 8, 125, 8), "B": Shape(4, 8, 250, 64), "C": Shape(2, 16, 60, 128)}
-
-
-def prompts_for(shape: Shape, tokenizer: Any, count: int) -> list[list[int]]:
-    """Prompts of exactly `prompt_tokens` tokens that survive decoding and encoding."""
-    generator = random.Random(0)
-    words = WORDS.split()
-    found = []
-    while len(found) < count:
-        text = " ".join(generator.choice(words) for _ in range(shape.prompt_tokens * 2))
-        ids = tokenizer(text)["input_ids"][: shape.prompt_tokens]
-        if tokenizer(tokenizer.decode(ids))["input_ids"] == ids:
-            found.append(ids)
-    return found
+TRL_BYTES_PER_TOKEN = 3.5e6  # of activations, embedded model on a CPU, as measured
 
 
 class Turn:
@@ -76,9 +47,18 @@ class Turn:
             "seconds": time.perf_counter() - self.began,
             "cpu": time.process_time() - self.cpu,
             "sampling": self.sampling,
-            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+            "peak_mb": peak() >> 20,
         }
         print("STEP " + json.dumps(row), flush=True)
+
+
+def peak() -> int:
+    """Bytes, at most so far: of the card, or of this process."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def callback(turn: Turn) -> Any:
@@ -182,23 +162,29 @@ def run_ours(shape: Shape, model_path: str, steps: int) -> None:
 
 
 def pieces_for(shape: Shape) -> int:
-    """In how many micro-batches stock TRL has to take a step to fit this machine's memory."""
+    """In how many micro-batches stock TRL has to take a step to fit this machine's memory; a card's is taken to do."""
+    from rftstudio.engine.machine import has_gpu
+
+    if has_gpu():
+        return 1
     need = shape.prompts * shape.group * (shape.prompt_tokens + shape.new_tokens) * TRL_BYTES_PER_TOKEN
     have = 0.8 * psutil.virtual_memory().available
     return next((pieces for pieces in (1, 2, 4, 8) if need / pieces < have), shape.prompts * shape.group)
 
 
-def run_trl(shape: Shape, model_path: str, steps: int, pieces: int) -> None:
-    import torch
+def run_trl(shape: Shape, model_path: str, steps: int, pieces: int, *, continuous: bool) -> None:
     from datasets import Dataset
     from peft import LoraConfig
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from trl import GRPOConfig, GRPOTrainer
 
+    from rftstudio.engine.inference import loading
+
     generator = random.Random(1)
     turn = Turn()
+    where = loading.device()
     tokenizer = AutoTokenizer.from_pretrained(model_path)
-    model = AutoModelForCausalLM.from_pretrained(model_path, dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(model_path, dtype=loading.dtype_for(where))
     prompts = prompts_for(shape, tokenizer, shape.prompts * steps)
     config = GRPOConfig(
         output_dir=tempfile.mkdtemp(),
@@ -211,11 +197,13 @@ def run_trl(shape: Shape, model_path: str, steps: int, pieces: int) -> None:
         logging_steps=1,
         report_to=[],
         save_strategy="no",
-        use_cpu=True,
-        bf16=False,
+        use_cpu=where.type == "cpu",
+        bf16=where.type != "cpu",
         activation_checkpointing=False,
         beta=0.0,
-        generation_kwargs={"min_new_tokens": shape.new_tokens},
+        use_transformers_continuous_batching=continuous,
+        # Nothing ends an answer: all have full length.
+        generation_kwargs={"eos_token_id": -1} if continuous else {"min_new_tokens": shape.new_tokens},
         disable_tqdm=True,
     )
 
@@ -242,10 +230,10 @@ def run_trl(shape: Shape, model_path: str, steps: int, pieces: int) -> None:
 class Runner:
     """A process that does one step whenever it is told to."""
 
-    def __init__(self, which: str, shape: str, model: str, steps: int, pieces: int) -> None:
+    def __init__(self, which: str, shape: str, model: str, steps: int, pieces: int, more: Sequence[str]) -> None:
         command = [sys.executable, "-W", "ignore", "-m", "tests.bench.training", "--which", which, "--shape", shape]
         self.process = subprocess.Popen(
-            [*command, "--model", model, "--steps", str(steps), "--pieces", str(pieces)],
+            [*command, "--model", model, "--steps", str(steps), "--pieces", str(pieces), *more],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -269,11 +257,22 @@ class Runner:
         self.process.wait()
 
 
-def compare(shape: str, model: str, steps: int, *, only_ours: bool) -> dict[str, Any]:
+def at_best(shape: Shape, model: str) -> float:
+    """Seconds that a step would take if the machine did nothing but the products it cannot do without."""
+    from transformers import AutoModelForCausalLM
+
+    from rftstudio.engine.inference import loading
+
+    return shape.work(*weights(AutoModelForCausalLM.from_pretrained(model))) / limit(loading.device())
+
+
+def compare(shape: str, model: str, steps: int, *, only_ours: bool, continuous: bool) -> dict[str, Any]:
     """One uncounted step each, then `steps` each in turn."""
+    best = at_best(SHAPES[shape], model)
     pieces = pieces_for(SHAPES[shape])
     names = ["ours"] if only_ours else ["ours", "trl"]
-    runners = {name: Runner(name, shape, model, steps + 1, pieces) for name in names}
+    more = ["--continuous"] if continuous else []
+    runners = {name: Runner(name, shape, model, steps + 1, pieces, more) for name in names}
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     try:
         for number in range(steps + 1):
@@ -296,6 +295,8 @@ def compare(shape: str, model: str, steps: int, *, only_ours: bool) -> dict[str,
         result[f"{name}_peak_mb"] = max(row["peak_mb"] for row in rows[name])
         size = SHAPES[shape].prompts * SHAPES[shape].group
         result[f"{name}_completions_per_second"] = round(size / seconds, 2)
+        result[f"{name}_sampled_tokens_per_second"] = round(size * SHAPES[shape].new_tokens / sampling, 1)
+        result[f"{name}_share_of_limit"] = round(best / seconds, 3)
     if not only_ours:
         result["trl_micro_batches"] = pieces
         result["ratio"] = round(result["trl_seconds"] / result["ours_seconds"], 2)
@@ -313,6 +314,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3, help="counted steps of each")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--only-ours", action="store_true")
+    parser.add_argument("--random", choices=sorted(SIZES), help="a model of this size with random weights instead")
+    parser.add_argument("--continuous", action="store_true", help="stock TRL samples with continuous batching")
     parser.add_argument("--which", choices=["ours", "trl"], help=argparse.SUPPRESS)
     parser.add_argument("--pieces", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -320,11 +323,15 @@ def main() -> None:
         if given.which == "ours":
             run_ours(SHAPES[given.shape], given.model, given.steps)
         else:
-            run_trl(SHAPES[given.shape], given.model, given.steps, given.pieces)
+            run_trl(SHAPES[given.shape], given.model, given.steps, given.pieces, continuous=given.continuous)
         return
     from tests.engine.models import embedded_model
 
-    result = compare(given.shape, given.model or str(embedded_model()), given.steps, only_ours=given.only_ours)
+    model = given.model or str(embedded_model())
+    with tempfile.TemporaryDirectory() as name:
+        if given.random:
+            model = str(save_random(given.random, model, Path(name) / given.random))
+        result = compare(given.shape, model, given.steps, only_ours=given.only_ours, continuous=given.continuous)
     if given.json:
         print(json.dumps(result))
         return
