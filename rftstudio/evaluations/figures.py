@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rftstudio.evaluations.words import plain
 from rftstudio.lib import charts
+from rftstudio.lib.rounding import plain
 
 Summary = Mapping[str, Any]
 NAMES = {"base": "base", "tuned": "tuned"}  # what they are called on the page, by name in the summary

@@ -26,6 +26,10 @@ def address(comparison, name="detail"):
     return reverse(f"evaluations:{name}", args=[comparison.pk])
 
 
+def comparison_list(comparison):
+    return reverse("evaluations:list", args=[comparison.taskset.pk])
+
+
 def order(response):
     return re.findall(r'id="task-\d+-name">([^<]+)<', response.content.decode())
 
@@ -159,6 +163,16 @@ def test_the_number_of_queries_does_not_grow_with_the_items(
 ):
     with django_assert_max_num_queries(22):
         as_alice.get(address(comparison))
+
+
+def test_figures_beside_their_difference_fit(as_alice, comparison):
+    Comparison.objects.filter(pk=comparison.pk).update(
+        summary=comparison.summary | {"base": 0.2849, "tuned": 0.2751, "difference": -0.0098}
+    )
+    for page in (as_alice.get(address(comparison)).text, as_alice.get(comparison_list(comparison)).text):
+        assert "0.285" in page
+        assert "0.275" in page
+        assert "\N{MINUS SIGN}0.010" in page
 
 
 def test_a_waiting_and_a_running_one(as_alice, comparison):
