@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from rftstudio.engine.stats.paired import FEWEST
 from rftstudio.lib.rounding import USUAL, plain, together
 
 Summary = Mapping[str, Any]
@@ -16,10 +17,15 @@ def interval(row: Summary, decimals: int = USUAL) -> str:
     return f"[{plain(low, decimals=decimals)}, {plain(high, decimals=decimals)}]"
 
 
+def few(row: Summary) -> bool:
+    """Whether an interval over so few tasks means too little to be shown."""
+    return bool(row["n"] < FEWEST)
+
+
 def difference(row: Summary) -> str:
-    """`+0.33 [0.24, 0.42]`, to stand beside base and tuned."""
+    """`+0.33 [0.24, 0.42]`, to stand beside base and tuned; of too few tasks the difference alone."""
     shown = together(row["base"], row["tuned"])
-    return f"{shown.difference} {interval(row, shown.decimals)}".strip()
+    return shown.difference if few(row) else f"{shown.difference} {interval(row, shown.decimals)}".strip()
 
 
 TUNED = "the tuned model"
@@ -55,6 +61,8 @@ def claim(summary: Summary, *, tuned: str = TUNED) -> str:
     tuned = tuned[:1].upper() + tuned[1:]
     if "difference" not in summary:
         return "Nothing can be said about which is better."
+    if few(summary):
+        return f"Too few tasks to tell: with fewer than {FEWEST}, luck could explain any difference."
     if summary["low"] is None:
         return "No interval can be given, so no difference can be claimed."
     if not summary["better"] + summary["worse"]:

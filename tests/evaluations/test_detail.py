@@ -165,6 +165,30 @@ def test_the_number_of_queries_does_not_grow_with_the_items(
         as_alice.get(address(comparison))
 
 
+def test_a_tag_of_few_tasks_has_no_interval(as_alice, comparison):
+    plain, tricky = comparison.summary["tags"]
+    assert (plain["n"], tricky["n"]) == (5, 3)
+    page = as_alice.get(address(comparison)).content.decode()
+    tags = page.partition('id="tags-title"')[2].partition("</section>")[0]
+    assert "5 tasks: too few to tell" in tags
+    assert "3 tasks: too few to tell" in tags
+    assert "[" not in tags
+    assert "+0.60" in tags or "+0.80" in tags
+
+
+def test_an_interval_of_few_tasks_claims_nothing(as_alice, workspace, alice):
+    run = make_tuned_run(workspace=workspace, by=alice, n_test=4)
+    other = make_comparison(run=run, base=["x"] * 4, tuned=LABELS)
+    answer = as_alice.get(address(other))
+    page = answer.text
+    assert all(not any(trace["error_x"]["array"]) for trace in answer.context["figure"]["data"])
+    assert "scores 1.00 against 0.00, +1.00; better on 4" in page
+    assert "Too few tasks to tell" in page
+    assert "What does the interval mean?" not in page
+    assert 'class="strip"' not in page
+    assert "4 tasks: too few to tell" in as_alice.get(comparison_list(other)).text
+
+
 def test_figures_beside_their_difference_fit(as_alice, comparison):
     Comparison.objects.filter(pk=comparison.pk).update(
         summary=comparison.summary | {"base": 0.2849, "tuned": 0.2751, "difference": -0.0098}
