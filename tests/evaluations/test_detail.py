@@ -199,6 +199,37 @@ def test_figures_beside_their_difference_fit(as_alice, comparison):
         assert "\N{MINUS SIGN}0.010" in page
 
 
+def test_on_a_phone_every_cell_of_the_tables_says_what_it_is(as_alice, comparison):
+    page = as_alice.get(address(comparison)).text
+    tags = page.partition('id="tags-title"')[2].partition("</section>")[0]
+    assert re.findall(r"<td[^>]*>", tags)
+    assert all("data-label=" in cell for cell in re.findall(r"<td[^>]*>", tags))
+
+
+def test_many_items_come_a_few_at_a_time(as_alice, workspace, alice):
+    run = make_tuned_run(workspace=workspace, by=alice, n_test=20)
+    other = make_comparison(run=run, base=["x"] * 20, tuned=LABELS * 5)
+    first = as_alice.get(address(other), {"sort": "file"})
+    assert order(first) == [f"test-{n}" for n in range(8)]
+    [(link, fragment)] = re.findall(r'href="([^"]+)" rel="next" hx-get="([^"]+)"', first.text)
+    assert link == f"{fragment}#items"
+    following = fragment.replace("&amp;", "&")
+    alone = as_alice.get(address(other) + following)
+    assert order(alone) == [f"test-{n}" for n in range(8, 16)]
+    assert "9–16 of 20" in alone.text
+    assert 'rel="prev"' in alone.text
+    more = as_alice.get(address(other) + following, headers={"HX-Request": "true", "HX-Target": "more"})
+    assert order(more) == order(alone)
+    assert "<html" not in more.text
+    assert 'id="items"' not in more.text
+    assert more.text.count("autofocus") == 1
+    assert "16 of 20" in more.text
+    assert 'rel="prev"' not in more.text
+    last = as_alice.get(address(other), {"sort": "file", "page": 3})
+    assert order(last) == [f"test-{n}" for n in range(16, 20)]
+    assert 'rel="next"' not in last.text
+
+
 def test_a_waiting_and_a_running_one(as_alice, comparison):
     waiting = create_comparison(run=comparison.run)
     page = as_alice.get(address(waiting)).content.decode()

@@ -172,6 +172,9 @@ def test_results(workspace, taskset, url, as_vera):
     assert (young.best, young.gain) == (None, None)
     assert "Validation has stopped rising." in page.text
     assert "+0.25" in page.text
+    cells = re.findall(r"<td[^>]*>", page.text)
+    assert cells
+    assert all("data-label=" in cell for cell in cells), "on a phone each cell says what it is"
 
 
 def test_a_gain_fits_the_figures_beside_it(workspace, taskset, url, as_vera):
