@@ -64,8 +64,10 @@ def test_without_scripts(runs: list[int], open_page) -> None:
     expect(page.locator("#chart-title")).to_have_text("Reward by time")
 
 
-def test_a_dot_opens_its_answer(runs: list[int], page: Page) -> None:
-    page.goto(f"/runs/{runs[0]}/?tab=tasks&order=all")
+def test_a_dot_opens_its_answer(runs: list[int], studio: Studio, page: Page) -> None:
+    query = "SELECT item_key FROM runs_rollout WHERE run_id = ? GROUP BY item_key HAVING COUNT(DISTINCT step) > 2"
+    often = studio.rows(query, runs[0])[0][0]
+    page.goto(f"/runs/{runs[0]}/?tab=tasks&order=all&q={often}")
     page.locator("#tasks tbody a").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("One task through the training")
     dots = page.locator(".scatterlayer .trace .points path")

@@ -75,6 +75,20 @@ def test_dots_of_one_step_and_reward_lie_side_by_side():
     assert {one.partition(":")[0] for one in trace["text"]} == {"step 3", "step 5"}
 
 
+def test_a_task_seen_once_or_twice_is_told_in_words(run, as_vera):
+    keys = list(run.taskset_version.items.filter(split="train").values_list("key", flat=True))[2:4]
+    run.ingest("rollouts", [rollout(800 + one, 5, 7, one, keys[0], one / 4) for one in range(3)])
+    run.ingest("rollouts", [rollout(900 + step, step, 8, 0, keys[1], 0.5) for step in (2, 6)])
+    once, twice = (as_vera.get(f"/runs/{run.pk}/item/?item={key}").text for key in keys)
+    assert "Seen once, in step 5" in once
+    assert "Seen twice, in steps 2 and 6" in twice
+    for page, answers in ((once, (800, 801, 802)), (twice, (902, 906))):
+        assert "data-chart" not in page
+        assert all(f"answer number {seq}" in page for seq in answers)
+        assert page.count('<details class="panel group" open>') == page.count('<details class="panel group"')
+    assert "data-chart" in as_vera.get(f"/runs/{run.pk}/item/?item={run.rollouts.first().item_key}").text
+
+
 def test_the_page_shows_the_task_and_every_step_in_pages(run, key, as_vera, as_bob):
     text = as_vera.get(f"/runs/{run.pk}/item/?item={key}").text
     task = run.taskset_version.items.get(key=key)
