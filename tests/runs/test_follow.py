@@ -71,8 +71,18 @@ def test_every_answer_is_a_dot_that_leads_to_it(run, key, as_vera):
 def test_dots_of_one_step_and_reward_lie_side_by_side():
     dots = [Dot(step, 0.5, "", "", False) for step in (3, 3, 3, 3, 5, 5)]
     (trace,) = [one for one in answers_by_step(dots, [], total_steps=9)["data"] if one["x"]]
-    assert trace["x"] == [2.4, 2.8, 3.2, 3.6, 4.75, 5.25]
+    assert trace["x"] == [2.873, 2.958, 3.042, 3.127, 4.958, 5.042]
     assert {one.partition(":")[0] for one in trace["text"]} == {"step 3", "step 5"}
+
+
+@pytest.mark.parametrize(("total", "count"), [(10, 40), (10, 3), (500, 8)])
+def test_dots_stay_near_their_step(total, count):
+    steps = (1, 2, 3, total)
+    dots = [Dot(step, 0.5, "", "", False) for step in steps for _ in range(count)]
+    figure = answers_by_step(dots, [], total_steps=total)
+    (trace,) = [one for one in figure["data"] if one["x"]]
+    assert len(set(trace["x"])) == len(dots), "each can be clicked"
+    assert all(abs(x - dot.step) <= 0.25 for x, dot in zip(trace["x"], dots, strict=True))
 
 
 def test_a_task_seen_once_or_twice_is_told_in_words(run, as_vera):
