@@ -98,6 +98,15 @@ def create_person(*, name: str, email: str, password: str) -> User:
     return User.objects.create_user(username=email, email=email, password=password, first_name=name)
 
 
+def choose_password(*, user: User, password: str) -> bool:
+    """The first one. False where there is one already, which is kept."""
+    if user.has_usable_password():
+        return False
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    return True
+
+
 def change_profile(*, user: User, name: str, email: str, password: str = "") -> User:
     """An empty password keeps the one there is."""
     user.first_name, user.last_name, user.email, user.username = name, "", email, email

@@ -31,6 +31,17 @@ class _NewPassword(forms.Form):
                 self.add_error("password", error)
 
 
+class PasswordForm(_NewPassword):
+    """The first password of somebody who was signed in by a link."""
+
+    def __init__(self, *args, user: User, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean(self) -> None:
+        self._check_password(self.user)
+
+
 class JoinForm(_NewPassword):
     name = forms.CharField(max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
     email = forms.EmailField(label="E-mail address", widget=forms.EmailInput(attrs={"autocomplete": "username"}))

@@ -11,6 +11,7 @@ urlpatterns = [
     path("welcome/<str:token>/", views.link, name="link"),
     path("invitations/<str:token>/", views.invitation, name="invitation"),
     path("account/", views.profile, name="profile"),
+    path("account/password/", views.password, name="password"),
     path("w/<slug:slug>/people/", views.people, name="people"),
     path("w/<slug:slug>/settings/", views.workspace, name="workspace"),
     path("members/<int:pk>/role/", views.member_role, name="member_role"),

@@ -12,7 +12,15 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from rftstudio.accounts import actions
 from rftstudio.accounts.access import Action, fetch, may
-from rftstudio.accounts.forms import InviteForm, JoinForm, ProfileForm, RoleForm, SignInForm, WorkspaceForm
+from rftstudio.accounts.forms import (
+    InviteForm,
+    JoinForm,
+    PasswordForm,
+    ProfileForm,
+    RoleForm,
+    SignInForm,
+    WorkspaceForm,
+)
 from rftstudio.accounts.models import Invitation, Membership, Role, User, Workspace
 from rftstudio.accounts.request import Request
 from rftstudio.engine.errors import SpecError
@@ -64,7 +72,6 @@ def link(request: HttpRequest, token: str) -> HttpResponse:
         user = actions.use_sign_in_link(token=token)
         if user is not None:
             login(request, user, backend=BACKEND)
-            messages.info(request, "Welcome. Choose a password under “Your account”, so that you can sign in again.")
             return redirect("home:home")
         return render(request, "accounts/link.html", {"used": True}, status=410)
     return render(request, "accounts/link.html", {"used": False})
@@ -90,6 +97,29 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
                 login(request, user, backend=BACKEND)
             return redirect("home:workspace", found.workspace.slug)
     return render(request, "accounts/invitation.html", context)
+
+
+@require_POST
+def password(request: Request) -> HttpResponse:
+    """The short form above every page of somebody without a password; `later` folds it up for this session."""
+    user = request.user
+    page = "accounts/_no_password.html" if request.htmx else "accounts/password.html"
+    if "later" in request.POST:
+        request.session["password_later"] = True
+        return render(request, page) if request.htmx else redirect(_next_page(request))
+    form = PasswordForm(request.POST, user=user)
+    if not form.is_valid():
+        context = {"password_form": form, "next": request.POST.get("next", "")}
+        return render(request, page, context, status=422)
+    if actions.choose_password(user=user, password=form.cleaned_data["password"]):
+        update_session_auth_hash(request, user)
+        said = f"Your password is set. You sign in as {user.email}."
+    else:
+        said = "You have a password already; another one can be chosen under “Your account”."
+    if request.htmx:
+        return render(request, page, {"said": said})
+    messages.success(request, said)
+    return redirect(_next_page(request))
 
 
 @require_http_methods(["GET", "POST"])

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rftstudio.evaluations.words import plain
+from rftstudio.evaluations.words import few
 from rftstudio.lib import charts
+from rftstudio.lib.rounding import plain
 
 Summary = Mapping[str, Any]
 NAMES = {"base": "base", "tuned": "tuned"}  # what they are called on the page, by name in the summary
@@ -28,8 +29,8 @@ class Strip:
 
 
 def strip(summary: Summary) -> Strip | None:
-    """The difference with its interval on a line; None where there is no interval."""
-    if summary.get("low") is None or summary.get("high") is None:
+    """The difference with its interval on a line; None where there is no interval, or too few tasks for one."""
+    if summary.get("low") is None or summary.get("high") is None or few(summary):
         return None
     reach = 1.0
     if not summary.get("scale"):
@@ -63,7 +64,8 @@ def rows(summary: Summary) -> list[dict[str, Any]]:
 
 
 def scores(summary: Summary, names: Mapping[str, str] = NAMES) -> dict[str, Any] | None:
-    """Horizontal bars, base under tuned, for the whole score and every criterion, with 95 % intervals."""
+    """Horizontal bars, base under tuned, for the whole score and every criterion, with 95 % intervals where
+    the tasks are not too few."""
     shown = [row for row in rows(summary) if all(row["intervals"][name] for name in NAMES)]
     if not shown:
         return None
@@ -72,6 +74,10 @@ def scores(summary: Summary, names: Mapping[str, str] = NAMES) -> dict[str, Any]
     for model, colour, pattern in (("base", "--chart-2", "/"), ("tuned", "--chart-1", "")):
         found = [row["intervals"][model] for row in shown]
         means = [interval["mean"] for interval in found]
+        reaches = [
+            (0.0, 0.0) if few(row) else (_reach(one["low"], one["mean"]), _reach(one["high"], one["mean"]))
+            for row, one in zip(shown, found, strict=True)
+        ]
         traces.append(
             {
                 "type": "bar",
@@ -83,8 +89,8 @@ def scores(summary: Summary, names: Mapping[str, str] = NAMES) -> dict[str, Any]
                 "error_x": {
                     "type": "data",
                     "symmetric": False,
-                    "array": [_reach(interval["high"], mean) for interval, mean in zip(found, means, strict=True)],
-                    "arrayminus": [_reach(interval["low"], mean) for interval, mean in zip(found, means, strict=True)],
+                    "array": [up for _, up in reaches],
+                    "arrayminus": [down for down, _ in reaches],
                     "thickness": 1.5,
                     "color": "--ink",
                     "width": 4,

@@ -7,6 +7,7 @@ from typing import Any
 
 from rftstudio.evaluations.models import Answer, ComparedItem, Comparison
 from rftstudio.evaluations.worddiff import WordDiff, plain, word_diff
+from rftstudio.lib.rounding import Together, together
 from rftstudio.tasksets.answers import shown_answer
 from rftstudio.tasksets.models import VersionItem
 
@@ -30,6 +31,11 @@ class Row:
     reference: str
     tags: Sequence[str]
     pairs: Sequence[Pair]
+
+    @property
+    def shown(self) -> Together:
+        """Its two scores and their difference; the answers beside are shown with as many decimals."""
+        return together(self.item.base_score, self.item.tuned_score)
 
 
 def side_by_side(comparison: Comparison, items: Sequence[ComparedItem], *, marked: bool = True) -> list[Row]:

@@ -1,29 +1,31 @@
 """A comparison in sentences: the headline, what may be claimed, what luck could have done. Plain text, no HTML."""
 
 from collections.abc import Mapping
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-MINUS = "\N{MINUS SIGN}"
+from rftstudio.engine.stats.paired import FEWEST
+from rftstudio.lib.rounding import USUAL, plain, together
+
 Summary = Mapping[str, Any]
 
 
-def plain(value: float, *, sign: bool = False) -> str:
-    """Two decimals, halves rounded up as tables do, with a real minus; a value that rounds to nothing has no sign."""
-    rounded = Decimal(repr(float(value))).quantize(Decimal("0.01"), ROUND_HALF_UP)
-    text = f"{rounded:+}" if sign else str(rounded)
-    return text.lstrip("+-") if rounded == 0 else text.replace("-", MINUS)
-
-
-def interval(row: Summary) -> str:
+def interval(row: Summary, decimals: int = USUAL) -> str:
     """`[0.24, 0.42]`, empty where there is none."""
     low, high = row.get("low"), row.get("high")
-    return "" if low is None or high is None else f"[{plain(low)}, {plain(high)}]"
+    if low is None or high is None:
+        return ""
+    return f"[{plain(low, decimals=decimals)}, {plain(high, decimals=decimals)}]"
+
+
+def few(row: Summary) -> bool:
+    """Whether an interval over so few tasks means too little to be shown."""
+    return bool(row["n"] < FEWEST)
 
 
 def difference(row: Summary) -> str:
-    """`+0.33 [0.24, 0.42]`."""
-    return f"{plain(row['difference'], sign=True)} {interval(row)}".strip()
+    """`+0.33 [0.24, 0.42]`, to stand beside base and tuned; of too few tasks the difference alone."""
+    shown = together(row["base"], row["tuned"])
+    return shown.difference if few(row) else f"{shown.difference} {interval(row, shown.decimals)}".strip()
 
 
 TUNED = "the tuned model"
@@ -44,10 +46,9 @@ def headline(summary: Summary, *, tuned: str = TUNED, base: str = "") -> str:
         tasks = (
             f"On {n} of {summary['n_items']} unseen tasks ({excluded} {'has' if excluded == 1 else 'have'} no score)"
         )
-    other = plain(summary["base"]) + (f" of {base}" if base else "")
-    return (
-        f"{tasks} {tuned} scores {plain(summary['tuned'])} against {other}, {difference(summary)}; {counts(summary)}."
-    )
+    shown = together(summary["base"], summary["tuned"])
+    other = shown.before + (f" of {base}" if base else "")
+    return f"{tasks} {tuned} scores {shown.after} against {other}, {difference(summary)}; {counts(summary)}."
 
 
 def counts(row: Summary) -> str:
@@ -60,6 +61,8 @@ def claim(summary: Summary, *, tuned: str = TUNED) -> str:
     tuned = tuned[:1].upper() + tuned[1:]
     if "difference" not in summary:
         return "Nothing can be said about which is better."
+    if few(summary):
+        return f"Too few tasks to tell: with fewer than {FEWEST}, luck could explain any difference."
     if summary["low"] is None:
         return "No interval can be given, so no difference can be claimed."
     if not summary["better"] + summary["worse"]:

@@ -10,8 +10,8 @@ from django.urls import NoReverseMatch, reverse
 
 from rftstudio.evaluations.models import Comparison, Readiness
 from rftstudio.evaluations.readiness.words import VERDICTS
-from rftstudio.evaluations.words import plain
 from rftstudio.graders.models import Grader
+from rftstudio.lib.rounding import plain
 from rftstudio.runs.jobs import OPEN_STATUSES, Status
 from rftstudio.runs.models import Run
 from rftstudio.tasksets.models import TaskSet

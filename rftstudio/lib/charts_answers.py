@@ -6,6 +6,9 @@ from html import escape
 
 from rftstudio.lib.charts import Figure, figure, line, step_axis
 
+BESIDE = 0.008  # of the axis, from one dot to the next: about as wide as a dot on a desk
+APART = 0.5  # of the way to the next step in use, at the most, for all the dots that share a place
+
 
 @dataclass(frozen=True)
 class Dot:
@@ -38,7 +41,8 @@ def answers_by_step(dots: Sequence[Dot], means: Sequence[tuple[int, float]], *, 
     scored = [dot.reward for dot in dots if dot.reward is not None]
     low, high = min([0.0, *scored]), max([1.0, *scored])
     floor = low - 0.08 * (high - low)
-    places = _places(dots)
+    first, last = min([0, *(dot.step for dot in dots)]), max([total_steps, *(dot.step for dot in dots)])
+    places = _places(dots, length=last - first + 1.6)
     steps, values = [step for step, _ in means], [value for _, value in means]
     unseen = {"hoverinfo": "skip", "hovertemplate": None}
     traces = [line("mean of the step", steps, values, colour="--chart-faint", width=2, **unseen)]
@@ -65,21 +69,22 @@ def answers_by_step(dots: Sequence[Dot], means: Sequence[tuple[int, float]], *, 
         y="reward",
         height=300,
         hovermode="closest",
-        xaxis=step_axis(min([0.0, *places.values()]) - 0.8, max([total_steps, *places.values()]) + 0.8),
+        xaxis=step_axis(first - 0.8, last + 0.8),
         yaxis={"range": [floor - 0.06 * (high - low), high + 0.06 * (high - low)]},
     )
 
 
-def _places(dots: Sequence[Dot]) -> dict[int, float]:
-    """Where each dot lies along the steps, by its `id`: around its step, within what the steps in use leave free."""
+def _places(dots: Sequence[Dot], *, length: float) -> dict[int, float]:
+    """Where each dot lies on an axis of that length, by its `id`: on its step, or beside others there that have the
+    same reward, so close that the step they belong to is plain."""
     steps = sorted({dot.step for dot in dots})
-    free = 0.8 * min((after - before for before, after in zip(steps, steps[1:], strict=False)), default=1)
+    free = APART * min((after - before for before, after in zip(steps, steps[1:], strict=False)), default=1)
     alike: dict[tuple[int, float | None], list[Dot]] = {}
     for dot in dots:
         alike.setdefault((dot.step, dot.reward), []).append(dot)
     found = {}
     for (step, _), group in alike.items():
-        apart = min(0.5, free / len(group))
+        apart = min(BESIDE * length, free / len(group))
         for place, dot in enumerate(group):
             found[id(dot)] = round(step + (place - (len(group) - 1) / 2) * apart, 3)
     return found

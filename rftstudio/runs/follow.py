@@ -15,6 +15,7 @@ from rftstudio.runs import browse, curves
 from rftstudio.runs.models import Rollout, Run
 
 RIGHT = 0.999  # full marks, but for rounding
+FEW = 2  # visits that are told in words: there is no course to draw between so few
 WORDS = 90  # letters of an answer beside its dot
 ORDERS = {"improved": "Improved most", "worse": "Got worse", "never": "Never right", "all": "All tasks"}
 
@@ -68,6 +69,14 @@ class Course:
     @property
     def count(self) -> int:
         return sum(visit.count for visit in self.visits)
+
+    @property
+    def seldom(self) -> str:
+        """`Seen once, in step 12`, of a task that was asked too seldom for a picture; "" for any other."""
+        steps = [str(visit.step) for visit in self.visits]
+        if not 0 < len(steps) <= FEW:
+            return ""
+        return f"Seen once, in step {steps[0]}" if len(steps) == 1 else f"Seen twice, in steps {' and '.join(steps)}"
 
     @property
     def validation(self) -> bool:

@@ -19,7 +19,7 @@ OPEN = {
     "home:manual",
     "home:manual_page",
 }
-OWN = {"home:home", "accounts:profile"}
+OWN = {"home:home", "accounts:profile", "accounts:password"}
 
 
 def every_pattern():

@@ -64,8 +64,31 @@ def test_without_scripts(runs: list[int], open_page) -> None:
     expect(page.locator("#chart-title")).to_have_text("Reward by time")
 
 
-def test_a_dot_opens_its_answer(runs: list[int], page: Page) -> None:
-    page.goto(f"/runs/{runs[0]}/?tab=tasks&order=all")
+def test_steps_and_tasks_by_keys(runs: list[int], page: Page) -> None:
+    page.goto(f"/runs/{runs[0]}/?tab=answers&phase=train&step=3")
+    answers, step = page.locator("#answers"), page.locator("#answers").get_by_label("Step", exact=True)
+    expect(answers.get_by_role("link", name="Step 4, the next one")).to_be_visible()
+    page.keyboard.press("n")
+    expect(step).to_have_value("4")
+    page.keyboard.press("p")
+    expect(step).to_have_value("3")
+    page.keyboard.press("p")
+    expect(step).to_have_value("2")
+    expect(page).to_have_url(re.compile(r"step=2\b"))
+    groups = answers.locator("details.group > summary")
+    groups.nth(0).focus()
+    page.keyboard.press("j")
+    expect(groups.nth(1)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(answers.locator("details.group").nth(1)).to_have_attribute("open", "")
+    page.keyboard.press("k")
+    expect(groups.nth(0)).to_be_focused()
+
+
+def test_a_dot_opens_its_answer(runs: list[int], studio: Studio, page: Page) -> None:
+    query = "SELECT item_key FROM runs_rollout WHERE run_id = ? GROUP BY item_key HAVING COUNT(DISTINCT step) > 2"
+    often = studio.rows(query, runs[0])[0][0]
+    page.goto(f"/runs/{runs[0]}/?tab=tasks&order=all&q={often}")
     page.locator("#tasks tbody a").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("One task through the training")
     dots = page.locator(".scatterlayer .trace .points path")

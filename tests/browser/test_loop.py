@@ -4,6 +4,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
+from rftstudio.lib.rounding import together
 from tests.browser import walk
 from tests.browser.studio import Studio
 
@@ -87,7 +88,9 @@ def watch_the_curve(page: Page, run: int) -> None:
     assert [point["step"] for point in known] == list(range(121))
     page.wait_for_function(f"() => ({walk.POINTS})() === 120")
     best = max((p for p in known if p.get("valid_reward_mean") is not None), key=lambda p: p["valid_reward_mean"])
-    expect(page.locator(".stats")).to_contain_text(f"{best['valid_reward_mean']:.2f}")
+    shown = together(known[0]["valid_reward_mean"], best["valid_reward_mean"])
+    expect(page.locator(".stats")).to_contain_text(shown.after)
+    expect(page.locator(".stats")).to_contain_text(shown.difference)
     assert best["valid_reward_mean"] > known[0]["valid_reward_mean"], "it learned nothing"
 
 
@@ -121,7 +124,7 @@ def read_the_answers_of_a_step(page: Page) -> None:
 def compare(page: Page, studio: Studio, run: int) -> None:
     headline = page.locator(".headline")
     expect(headline).to_be_visible(timeout=60_000)
-    number = r"[−+]?\d\.\d\d"
+    number = r"[−+]?\d\.\d{2,3}"
     expect(headline).to_have_text(
         re.compile(
             rf"On 40 unseen tasks the tuned model scores {number} against {number}, {number} \[{number}, {number}\]; "
@@ -148,6 +151,11 @@ def compare(page: Page, studio: Studio, run: int) -> None:
     expect(pairs.nth(1)).to_be_focused()
     page.keyboard.press("k")
     expect(pairs.nth(0)).to_be_focused()
+    expect(pairs).to_have_count(8)
+    page.get_by_role("link", name="Show more").click()
+    expect(pairs).to_have_count(16)
+    expect(pairs.nth(8)).to_be_focused()
+    expect(page).to_have_url(re.compile(r"page=2$"))
     page.get_by_label("Show", exact=True).select_option("differs")
     expect(page.locator("#items")).to_contain_text(f"{better + worse} of 40 tasks")
     expect(page.locator("article.pair .pill", has_text="same score")).to_have_count(0)

@@ -26,6 +26,10 @@ def address(comparison, name="detail"):
     return reverse(f"evaluations:{name}", args=[comparison.pk])
 
 
+def comparison_list(comparison):
+    return reverse("evaluations:list", args=[comparison.taskset.pk])
+
+
 def order(response):
     return re.findall(r'id="task-\d+-name">([^<]+)<', response.content.decode())
 
@@ -159,6 +163,71 @@ def test_the_number_of_queries_does_not_grow_with_the_items(
 ):
     with django_assert_max_num_queries(22):
         as_alice.get(address(comparison))
+
+
+def test_a_tag_of_few_tasks_has_no_interval(as_alice, comparison):
+    plain, tricky = comparison.summary["tags"]
+    assert (plain["n"], tricky["n"]) == (5, 3)
+    page = as_alice.get(address(comparison)).content.decode()
+    tags = page.partition('id="tags-title"')[2].partition("</section>")[0]
+    assert "5 tasks: too few to tell" in tags
+    assert "3 tasks: too few to tell" in tags
+    assert "[" not in tags
+    assert "+0.60" in tags or "+0.80" in tags
+
+
+def test_an_interval_of_few_tasks_claims_nothing(as_alice, workspace, alice):
+    run = make_tuned_run(workspace=workspace, by=alice, n_test=4)
+    other = make_comparison(run=run, base=["x"] * 4, tuned=LABELS)
+    answer = as_alice.get(address(other))
+    page = answer.text
+    assert all(not any(trace["error_x"]["array"]) for trace in answer.context["figure"]["data"])
+    assert "scores 1.00 against 0.00, +1.00; better on 4" in page
+    assert "Too few tasks to tell" in page
+    assert "What does the interval mean?" not in page
+    assert 'class="strip"' not in page
+    assert "4 tasks: too few to tell" in as_alice.get(comparison_list(other)).text
+
+
+def test_figures_beside_their_difference_fit(as_alice, comparison):
+    Comparison.objects.filter(pk=comparison.pk).update(
+        summary=comparison.summary | {"base": 0.2849, "tuned": 0.2751, "difference": -0.0098}
+    )
+    for page in (as_alice.get(address(comparison)).text, as_alice.get(comparison_list(comparison)).text):
+        assert "0.285" in page
+        assert "0.275" in page
+        assert "\N{MINUS SIGN}0.010" in page
+
+
+def test_on_a_phone_every_cell_of_the_tables_says_what_it_is(as_alice, comparison):
+    page = as_alice.get(address(comparison)).text
+    tags = page.partition('id="tags-title"')[2].partition("</section>")[0]
+    assert re.findall(r"<td[^>]*>", tags)
+    assert all("data-label=" in cell for cell in re.findall(r"<td[^>]*>", tags))
+
+
+def test_many_items_come_a_few_at_a_time(as_alice, workspace, alice):
+    run = make_tuned_run(workspace=workspace, by=alice, n_test=20)
+    other = make_comparison(run=run, base=["x"] * 20, tuned=LABELS * 5)
+    first = as_alice.get(address(other), {"sort": "file"})
+    assert order(first) == [f"test-{n}" for n in range(8)]
+    [(link, fragment)] = re.findall(r'href="([^"]+)" rel="next" hx-get="([^"]+)"', first.text)
+    assert link == f"{fragment}#items"
+    following = fragment.replace("&amp;", "&")
+    alone = as_alice.get(address(other) + following)
+    assert order(alone) == [f"test-{n}" for n in range(8, 16)]
+    assert "9–16 of 20" in alone.text
+    assert 'rel="prev"' in alone.text
+    more = as_alice.get(address(other) + following, headers={"HX-Request": "true", "HX-Target": "more"})
+    assert order(more) == order(alone)
+    assert "<html" not in more.text
+    assert 'id="items"' not in more.text
+    assert more.text.count("autofocus") == 1
+    assert "16 of 20" in more.text
+    assert 'rel="prev"' not in more.text
+    last = as_alice.get(address(other), {"sort": "file", "page": 3})
+    assert order(last) == [f"test-{n}" for n in range(16, 20)]
+    assert 'rel="next"' not in last.text
 
 
 def test_a_waiting_and_a_running_one(as_alice, comparison):

@@ -4,6 +4,7 @@ import pytest
 
 from rftstudio.engine.stats import paired_difference
 from rftstudio.evaluations import words
+from rftstudio.lib.rounding import MINUS
 
 
 def summary(base, tuned):
@@ -21,7 +22,7 @@ def test_the_headline():
 
 
 def test_no_difference_is_claimed_where_the_interval_holds_zero():
-    found = summary([0.0, 1.0, 0.0, 1.0, 0.5], [1.0, 0.0, 0.0, 1.0, 0.6])
+    found = summary([0.0, 1.0, 0.0, 1.0, 0.5, 0.5], [1.0, 0.0, 0.0, 1.0, 0.6, 0.5])
     assert "No difference can be claimed" in words.claim(found)
 
 
@@ -46,11 +47,17 @@ def test_one_task():
     assert words.headline(summary([0.0], [1.0])).startswith("On 1 unseen task the tuned")
 
 
-@pytest.mark.parametrize(
-    ("value", "text"), [(-0.004, "0.00"), (0.004, "0.00"), (-0.25, "\N{MINUS SIGN}0.25"), (1, "1.00")]
-)
-def test_numbers(value, text):
-    assert words.plain(value) == text
+def test_the_figures_of_the_headline_fit_each_other():
+    row = {"n_items": 60, "n": 60, "excluded": 0, "base": 0.2849, "tuned": 0.2751, "difference": -0.0098}
+    row |= {"low": -0.031, "high": 0.0214, "better": 20, "worse": 22, "same": 18}
+    assert f"scores 0.275 against 0.285, {MINUS}0.010 [{MINUS}0.031, 0.021]; better" in words.headline(row)
+
+
+def test_of_too_few_tasks_only_the_difference_is_given():
+    found = summary([0.0, 0.0, 0.1, 0.0, 0.1], [1.0, 1.0, 0.9, 1.0, 0.8])
+    assert words.difference(found) == "+0.90"
+    assert words.claim(found).startswith("Too few tasks to tell")
+    assert "[" in words.difference(summary([0.0] * 6, [1.0, 1.0, 0.9, 1.0, 0.8, 0.9]))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """A run's page and the small answers that keep it live."""
 
+import re
+
 import pytest
 
 from rftstudio.engine.presets import resolve
@@ -50,6 +52,17 @@ def test_what_got_worse_is_said_as_plainly_as_what_got_better(workspace, bob, as
     assert '<span class="stat-number fell">−0.02</span>' in text
     assert "It did not get better" in text
     assert "than the untrained model" in text
+
+
+def test_steps_have_words_and_keys(run, as_vera):
+    text = as_vera.get(f"/runs/{run.pk}/?tab=answers&step=3&phase=train").text
+    for key, shown, said in (("p", "← Step 2", "Step 2, the one before"), ("n", "Step 4 →", "Step 4, the next one")):
+        (link,) = re.findall(rf'<a [^>]*data-key="{key}".*?</a>', text)
+        assert f">{shown}<" in link
+        assert f'aria-label="{said}"' in link
+        assert f'aria-keyshortcuts="{key}"' in link
+    assert "<kbd>n</kbd> next step" in text
+    assert 'data-key="n"' not in as_vera.get(f"/runs/{run.pk}/?tab=answers&step=7&phase=train").text
 
 
 def test_a_viewer_has_no_buttons(run, as_vera):

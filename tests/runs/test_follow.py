@@ -71,8 +71,32 @@ def test_every_answer_is_a_dot_that_leads_to_it(run, key, as_vera):
 def test_dots_of_one_step_and_reward_lie_side_by_side():
     dots = [Dot(step, 0.5, "", "", False) for step in (3, 3, 3, 3, 5, 5)]
     (trace,) = [one for one in answers_by_step(dots, [], total_steps=9)["data"] if one["x"]]
-    assert trace["x"] == [2.4, 2.8, 3.2, 3.6, 4.75, 5.25]
+    assert trace["x"] == [2.873, 2.958, 3.042, 3.127, 4.958, 5.042]
     assert {one.partition(":")[0] for one in trace["text"]} == {"step 3", "step 5"}
+
+
+@pytest.mark.parametrize(("total", "count"), [(10, 40), (10, 3), (500, 8)])
+def test_dots_stay_near_their_step(total, count):
+    steps = (1, 2, 3, total)
+    dots = [Dot(step, 0.5, "", "", False) for step in steps for _ in range(count)]
+    figure = answers_by_step(dots, [], total_steps=total)
+    (trace,) = [one for one in figure["data"] if one["x"]]
+    assert len(set(trace["x"])) == len(dots), "each can be clicked"
+    assert all(abs(x - dot.step) <= 0.25 for x, dot in zip(trace["x"], dots, strict=True))
+
+
+def test_a_task_seen_once_or_twice_is_told_in_words(run, as_vera):
+    keys = list(run.taskset_version.items.filter(split="train").values_list("key", flat=True))[2:4]
+    run.ingest("rollouts", [rollout(800 + one, 5, 7, one, keys[0], one / 4) for one in range(3)])
+    run.ingest("rollouts", [rollout(900 + step, step, 8, 0, keys[1], 0.5) for step in (2, 6)])
+    once, twice = (as_vera.get(f"/runs/{run.pk}/item/?item={key}").text for key in keys)
+    assert "Seen once, in step 5" in once
+    assert "Seen twice, in steps 2 and 6" in twice
+    for page, answers in ((once, (800, 801, 802)), (twice, (902, 906))):
+        assert "data-chart" not in page
+        assert all(f"answer number {seq}" in page for seq in answers)
+        assert page.count('<details class="panel group" open>') == page.count('<details class="panel group"')
+    assert "data-chart" in as_vera.get(f"/runs/{run.pk}/item/?item={run.rollouts.first().item_key}").text
 
 
 def test_the_page_shows_the_task_and_every_step_in_pages(run, key, as_vera, as_bob):

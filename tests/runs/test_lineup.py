@@ -172,6 +172,18 @@ def test_results(workspace, taskset, url, as_vera):
     assert (young.best, young.gain) == (None, None)
     assert "Validation has stopped rising." in page.text
     assert "+0.25" in page.text
+    cells = re.findall(r"<td[^>]*>", page.text)
+    assert cells
+    assert all("data-label=" in cell for cell in cells), "on a phone each cell says what it is"
+
+
+def test_a_gain_fits_the_figures_beside_it(workspace, taskset, url, as_vera):
+    runs = [run_at(5, workspace=workspace, taskset=taskset) for _ in range(2)]
+    for event in runs[0].events.filter(type="metrics", step__in=(0, 5)):
+        event.data["valid_reward_mean"] = 0.2751 if event.step == 0 else 0.2849
+        event.save()
+    text = as_vera.get(url, of(runs)).text
+    assert all(figure in text for figure in (">0.275<", ">0.285<", ">+0.010<"))
 
 
 def test_other_task_sets_and_graders_are_warned_of(workspace, bob, taskset, url, as_vera):

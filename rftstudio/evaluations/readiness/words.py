@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rftstudio.evaluations.words import interval, plain
+from rftstudio.evaluations.words import interval
+from rftstudio.lib.rounding import plain
 
 VERDICTS = {"ready": "ready", "weak": "weak", "not_yet": "not yet"}
 PILLS = {"ready": "good", "weak": "warn", "not_yet": "bad"}

@@ -14,3 +14,9 @@ register = template.Library()
 def difference(row: Mapping[str, Any]) -> str:
     """`+0.33 [0.24, 0.42]`; a dash where nothing was compared."""
     return words.difference(row) if row and "difference" in row else "–"
+
+
+@register.filter
+def few(row: Mapping[str, Any]) -> bool:
+    """Whether there are too few tasks for more than the plain difference."""
+    return words.few(row)

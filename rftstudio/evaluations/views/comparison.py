@@ -30,7 +30,8 @@ from rftstudio.runs.models import Run
 from rftstudio.runs.standing import standing
 from rftstudio.tasksets.models import TaskSet
 
-PAGE = 20  # items
+PAGE = 20  # comparisons
+ITEMS = 8  # at once: two answers with their grades make a screen or two of a phone each
 COMPARISONS = Comparison.objects.select_related(
     "workspace",
     "run__taskset_version__taskset",
@@ -83,6 +84,8 @@ def detail(request: Request, pk: int) -> HttpResponse:
     if request.htmx and request.htmx.target == "items":
         response = render(request, "evaluations/detail.html#items", context)
         response["HX-Push-Url"] = f"{request.path}{context['filter'].query}"
+    elif request.htmx and request.htmx.target == "more":
+        response = render(request, "evaluations/detail.html#more", context | {"added": True})
     else:
         response = render(request, "evaluations/detail.html", context | _results(comparison))
     patch_vary_headers(response, ["HX-Request", "HX-Target"])
@@ -134,7 +137,7 @@ def _called(comparison: Comparison) -> dict[str, str]:
 def _items(request: Request, comparison: Comparison) -> dict[str, Any]:
     tags = [row["name"] for row in comparison.summary.get("tags", [])]
     form = ItemFilter(request.GET, tags=tags)
-    page = Paginator(form.apply(comparison), PAGE).get_page(request.GET.get("page"))
+    page = Paginator(form.apply(comparison), ITEMS).get_page(request.GET.get("page"))
     return {
         "filter": form,
         "page": page,

@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from rftstudio import __version__
+from rftstudio.lib import rounding
 from rftstudio.lib.forms import control_class
 
 register = template.Library()
@@ -38,8 +39,8 @@ def is_checkbox(field: BoundField) -> bool:
 
 
 @register.filter
-def score(value: float | None) -> SafeString:
-    """A score of 0..1 with two decimals and a bar; no score says so."""
+def score(value: float | None, decimals: int | None = None) -> SafeString:
+    """A score of 0..1 with a bar, two decimals unless told otherwise; no score says so."""
     if value is None or value == "":
         return format_html('<span class="score score-none">{}</span>', "no score")
     share = max(0, min(100, round(float(value) * 100)))
@@ -48,7 +49,7 @@ def score(value: float | None) -> SafeString:
         '<svg class="score-bar" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">'
         '<rect class="score-track" width="100" height="6"/><rect class="score-fill" width="{}" height="6"/>'
         "</svg></span>",
-        f"{float(value):.2f}",
+        rounding.plain(value, decimals=decimals or rounding.USUAL),
         share,
     )
 
@@ -76,7 +77,16 @@ def sparkline(values: Sequence[float] | None, label: str = "") -> SafeString | s
 @register.filter
 def signed(value: float | None) -> str:
     """A difference with its sign, two decimals, a real minus."""
-    return "–" if value is None else f"{float(value):+.2f}".replace("-", "\N{MINUS SIGN}")
+    return rounding.NOTHING if value is None else rounding.plain(value, sign=True)
+
+
+@register.simple_tag
+def together(before: Any, after: Any) -> rounding.Together:
+    """`{% together a b as shown %}`: two figures and their difference, rounded so that they fit.
+
+    What a page has not got is "" in a template, and as little known as None.
+    """
+    return rounding.together(*(None if one == "" else one for one in (before, after)))
 
 
 @register.filter

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from rftstudio.engine.stats import paired_difference, sign_test
+from rftstudio.engine.stats.paired import FEWEST
 
 
 def test_known_values():
@@ -50,9 +51,21 @@ def test_rounding_is_not_a_difference():
 
 
 def test_verdicts():
-    assert paired_difference([0.9, 0.8, 0.9, 1.0], [0.1, 0.2, 0.0, 0.1]).verdict == "worse"
-    assert paired_difference([0.1, 0.9, 0.4], [0.9, 0.1, 0.5]).verdict == "unclear"
-    assert paired_difference([5.0, 5.0], [7.0, 7.0], bounds=None).verdict == "unclear"
+    assert paired_difference([0.9, 0.8, 0.9, 1.0] * 2, [0.1, 0.2, 0.0, 0.1] * 2).verdict == "worse"
+    assert paired_difference([0.1, 0.9, 0.4] * 2, [0.9, 0.1, 0.5] * 2).verdict == "unclear"
+    assert paired_difference([5.0] * 6, [7.0] * 6, bounds=None).verdict == "unclear"
+
+
+def test_too_few_tasks_claim_nothing_whatever_they_say():
+    base, tuned = [0.1, 0.0, 0.1, 0.0, 0.1], [0.9, 1.0, 0.8, 0.9, 1.0]
+    found = paired_difference(base, tuned)
+    assert found.low > 0
+    assert found.verdict == "unclear"
+    assert paired_difference([*base, 0.1], [*tuned, 0.9]).verdict == "better"
+
+
+def test_the_fewest_are_those_of_which_luck_rarely_does_the_same():
+    assert sign_test(FEWEST, 0) < 0.05 < sign_test(FEWEST - 1, 0)
 
 
 def test_rows_of_different_length_are_refused():

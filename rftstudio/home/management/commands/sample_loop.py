@@ -22,8 +22,9 @@ from django.db.migrations.executor import MigrationExecutor
 from rftstudio.accounts.models import User, Workspace
 from rftstudio.engine.errors import EngineError, SpecError
 from rftstudio.engine.presets import PRESETS
-from rftstudio.evaluations.words import plain
+from rftstudio.evaluations.words import difference
 from rftstudio.home.loop import Outcome, embedded_model, run_loop
+from rftstudio.lib.rounding import together
 from rftstudio.samples import load_sample
 
 
@@ -115,10 +116,15 @@ def read_changes(changes: list[str]) -> dict[str, str]:
 
 
 def sentence(found: Outcome) -> str:
-    interval = (
-        "" if found.ci_low is None or found.ci_high is None else f" [{plain(found.ci_low)}, {plain(found.ci_high)}]"
-    )
+    shown = together(found.base_reward, found.tuned_reward)
+    row = {
+        "n": found.n_items,
+        "base": found.base_reward,
+        "tuned": found.tuned_reward,
+        "low": found.ci_low,
+        "high": found.ci_high,
+    }
     return (
-        f"On {found.n_items} unseen tasks the tuned model scores {plain(found.tuned_reward)} against "
-        f"{plain(found.base_reward)}, {plain(found.difference, sign=True)}{interval}."
+        f"On {found.n_items} unseen tasks the tuned model scores {shown.after} against {shown.before}, "
+        f"{difference(row)}."
     )

@@ -1,4 +1,5 @@
-// Task by task with the keyboard: j and k move between tasks (and on to the next page), / goes to the search.
+// With the keyboard: j and k move between the tasks of a page (and on to the next page), / goes to the search, and a
+// letter follows the link that names it with data-key, as n and p do between the steps of a training.
 (() => {
   const typing = (target) => target.closest("input, select, textarea, [contenteditable]");
   const items = () => [...document.querySelectorAll("[data-item]")];
@@ -15,7 +16,7 @@
     const all = items();
     const next = all[at(all) + by];
     if (next) {
-      next.focus({ preventScroll: true });
+      (next.querySelector(":scope > summary") || next).focus({ preventScroll: true });
       next.scrollIntoView({ block: "start" });
       return;
     }
@@ -24,7 +25,9 @@
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
-    if (event.key === "j") move(1);
+    const link = /^[a-z]$/.test(event.key) && document.querySelector(`a[data-key="${event.key}"]`);
+    if (link) link.click();
+    else if (event.key === "j") move(1);
     else if (event.key === "k") move(-1);
     else if (event.key === "/") document.querySelector("#item-filter input[type=search]")?.focus();
     else return;
