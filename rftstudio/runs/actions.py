@@ -215,7 +215,10 @@ def pause_run(*, run: Run, by: User | None) -> Run:
 
 
 def resume_run(*, run: Run, by: User | None) -> Run:
-    """Put a paused training back into the line; it goes on from where it paused. Raises `SpecError` for any other."""
+    """Put a paused training back into the line; it goes on from where it paused.
+
+    Raises `SpecError` for any other, and where the line of its workspace is full: it stays paused then.
+    """
     if not _put_back(run, Q(status=Status.PAUSED)):
         raise SpecError("This training is not paused.", fix="Look at its page again.")
     return run
@@ -225,7 +228,8 @@ def continue_run(*, run: Run, by: User | None) -> Run:
     """Put a training back into the line that the machine failed; it goes on from what it had saved.
 
     Raises `SpecError` for any other: what failed for its task set or its grader would fail again, or mix the marks of
-    two graders in one record, and one of which a checkpoint was kept as a model is over.
+    two graders in one record, and one of which a checkpoint was kept as a model is over. Raises it, too, where the line
+    of its workspace is full: it stays failed then.
     """
     if not _put_back(run, Q(status=Status.FAILED, culprit="system", tuned_model=None)):
         run.refresh_from_db()
@@ -236,17 +240,30 @@ def continue_run(*, run: Run, by: User | None) -> Run:
 
 
 def _put_back(run: Run, which: Q) -> bool:
-    """Queue a training that has worked before; whether it was one of `which`."""
+    """Queue a training that has worked before; whether it was one of `which`. Raises `SpecError` where no room is."""
     with transaction.atomic():
         run.refresh_from_db()
+        found = Run.objects.filter(which, pk=run.pk)
+        if not found.exists():
+            return False
+        _require_room_again(run)
         # What its log says until here is over, above all that it paused or failed.
         handle = {"log": run.offsets.get("events", 0)}
         again = {"status": Status.QUEUED, "wish": "", "handle": handle, "error": "", "culprit": ""}
-        if not Run.objects.filter(which, pk=run.pk).update(**again):
+        if not found.update(**again):
             return False
         run.refresh_from_db()
         queue.submit(run)
     return True
+
+
+def _require_room_again(run: Run) -> None:
+    """The line's limit holds for what has worked before as for what is new."""
+    try:
+        queue.require_room(run.workspace)
+    except SpecError as error:
+        kept = "This training keeps all that it has learned and waits for you; try again then."
+        raise SpecError(error.message, fix=f"{error.fix} {kept}") from None
 
 
 def _set_aside(directory: Path) -> None:

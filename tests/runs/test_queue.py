@@ -164,8 +164,34 @@ def test_a_line_that_is_full_refuses_and_says_what_to_do(workspace, elsewhere, a
     assert Run.objects.filter(workspace=workspace).count() == 2
     actions.pause_run(run=second, by=None)
     assert as_bob.post(url, typed).status_code == 302, "what is paused does not wait"
-    actions.resume_run(run=second, by=None)
-    assert second.status == Status.QUEUED, "it had been let in"
+
+
+@pytest.mark.parametrize(
+    ("button", "before"),
+    [
+        ("resume", {"status": Status.PAUSED, "handle": {"starts": 1, "at": 3}}),
+        ("continue", {"status": Status.FAILED, "culprit": "system", "error": "The disk is full."}),
+    ],
+)
+def test_what_has_worked_before_needs_room_in_the_line_as_well(workspace, elsewhere, as_bob, button, before):
+    workspace.max_waiting = 2
+    workspace.save()
+    ours = of(workspace)
+    before = {**before, "wish": "", "offsets": {"events": 4321}, "finished_at": timezone.now()}
+    Run.objects.filter(pk=ours.pk).update(**before)
+    first, _ = of(workspace, 2)
+    of(elsewhere)
+    page = as_bob.post(f"/runs/{ours.pk}/{button}/", follow=True).text
+    assert "2 jobs of this workspace wait in line already, and no more than 2 may. Wait until one of them" in page
+    assert "keeps all that it has learned" in page
+    assert f'action="/runs/{ours.pk}/{button}/"' in page
+    assert Run.objects.filter(pk=ours.pk).values(*before).get() == before, "nothing of it has changed"
+    assert queue.start_waiting() == [first]
+    as_bob.post(f"/runs/{ours.pk}/{button}/")
+    ours.refresh_from_db()
+    assert ours.status == Status.QUEUED
+    as_bob.post(f"/runs/{ours.pk}/{button}/")
+    assert Run.objects.filter(workspace=workspace, status=Status.QUEUED).count() == 2, "twice is once"
 
 
 def test_what_follows_a_training_by_itself_is_never_refused(workspace):
@@ -223,6 +249,32 @@ def test_launches_at_the_same_moment_do_not_overfill_the_line(workspace):
         connection.close()
 
     threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Run.objects.filter(status=Status.QUEUED).count() == 1
+    assert refused == ["1 job of this workspace waits in line already, and no more than 1 may."] * 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_trainings_resumed_at_the_same_moment_do_not_overfill_the_line(workspace):
+    runs = of(workspace, 3)
+    Run.objects.update(status=Status.PAUSED)
+    workspace.max_waiting = 1
+    workspace.save()
+    refused: list[str] = []
+    ready = threading.Barrier(3)
+
+    def work(run: Run) -> None:
+        ready.wait()
+        try:
+            actions.resume_run(run=run, by=None)
+        except SpecError as error:
+            refused.append(error.message)
+        connection.close()
+
+    threads = [threading.Thread(target=work, args=[run]) for run in runs]
     for thread in threads:
         thread.start()
     for thread in threads:
