@@ -18,6 +18,7 @@ from rftstudio.engine.types import Item
 from rftstudio.evaluations.models import Comparison
 from rftstudio.graders.toolbox import Toolbox, missing_tools
 from rftstudio.runs import queue
+from rftstudio.runs.expect import seconds_for_answers
 from rftstudio.runs.jobs import Status
 from rftstudio.runs.judged import check_budget
 from rftstudio.runs.models import Run
@@ -62,6 +63,8 @@ def create_comparison(
     toolbox = _toolbox(run)
     check_budget(toolbox, values)
     sides = (_opponent(run, against), _tuned_adapter(run))
+    total = 2 * len(items) * values["samples"]
+    expected = seconds_for_answers(run, total)
     directory: Path | None = None
     try:
         with transaction.atomic():
@@ -74,7 +77,8 @@ def create_comparison(
                 automatic=automatic,
                 settings=values,
                 seed=run.seed if seed is None else seed,
-                progress={"done": 0, "total": 2 * len(items) * values["samples"]},
+                expected_seconds=expected,
+                progress={"done": 0, "total": total},
                 created_by=by,
             )
             directory = comparison.directory

@@ -15,6 +15,7 @@ from rftstudio.runs.jobs import Status
 from rftstudio.runs.models import Run
 from rftstudio.runs.standing import standing, standing_of_next
 from tests.evaluations.build import make_tuned_run
+from tests.evaluations.readiness import start as start_readiness
 from tests.factories import make_base_model, make_run, make_taskset
 
 pytestmark = pytest.mark.django_db
@@ -130,8 +131,9 @@ def test_a_page_says_that_the_limit_is_what_holds_it(workspace, as_bob, settings
 
 def test_a_comparison_ahead_is_reckoned_from_its_trainings_own_validation(workspace, as_bob):
     tuned = make_tuned_run(workspace=workspace)
-    comparison, behind = create_comparison(run=tuned), of(workspace)
-    assert (queue.seconds_left(comparison), standing(behind).wait) == (None, None)
+    unknown, behind = create_comparison(run=tuned), of(workspace)
+    assert (queue.seconds_left(unknown), standing(behind).wait) == (None, None)
+    actions.cancel_job(job=unknown, by=None)
     answers = min(tuned.settings["eval_items"], tuned.taskset_version.counts["validation"])
     answers *= tuned.settings["eval_samples"]
     for step, seconds in ((0, 0), (10, 99.0), (20, 2.0 * answers)):
@@ -142,11 +144,25 @@ def test_a_comparison_ahead_is_reckoned_from_its_trainings_own_validation(worksp
             created_at=timezone.now(),
             data={"timing": {"evaluation": seconds}},
         )
+    comparison = create_comparison(run=tuned)
     total = comparison.progress["total"]
     assert queue.seconds_left(comparison) == pytest.approx(9 + 2 * total, rel=0.2)
     assert standing(behind).wait == queue.seconds_left(comparison)
     page = as_bob.get(reverse("evaluations:detail", args=[comparison.pk])).text
     assert "Next in line; it starts in a moment." in page
+
+
+def test_a_look_at_the_line_costs_as_much_for_many_as_for_one(workspace, django_assert_num_queries):
+    workspace.max_waiting = 30
+    workspace.save()
+    tuned, waiting = make_tuned_run(workspace=workspace), of(workspace)
+    for count in (1, 5):
+        for _ in range(count):
+            create_comparison(run=tuned)
+            start_readiness(taskset=tuned.taskset)
+            of(workspace)
+        with django_assert_num_queries(7):  # two for each of three kinds of job, and the workspaces' limits
+            assert standing(waiting).place > 2 * count
 
 
 def test_a_line_that_is_full_refuses_and_says_what_to_do(workspace, elsewhere, as_bob):
