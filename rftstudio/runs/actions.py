@@ -18,7 +18,7 @@ from rftstudio.runs import queue
 from rftstudio.runs.drafts import prove_draft, publish_drafts
 from rftstudio.runs.jobs import EngineJob, Status
 from rftstudio.runs.models import Checkpoint, Run
-from rftstudio.runs.plan import make_planned, plan_baseline, plan_run
+from rftstudio.runs.plan import make_planned, plan_baseline, plan_run, with_budget
 from rftstudio.tasksets.models import TaskSet, TaskSetVersion
 
 
@@ -52,6 +52,7 @@ def launch_run(
         name=name,
         start=start,
     )
+    [plan] = with_budget([plan], comparisons=1)
     with transaction.atomic():
         queue.require_room(plan.run.workspace)
         return make_planned(plan)
@@ -92,10 +93,13 @@ def publish_and_launch(
             plans = [plan_run(taskset_version=tasks, grader_version=marks, by=by, **launch)]
             if baseline and plans[0].run.way.reinforces:
                 plans.append(plan_baseline(plans[0].run, by=by, start=plans[0].start))
+            # Each with its base, and the two with each other.
+            plans = with_budget(plans, comparisons=3 if len(plans) > 1 else 1)
             with transaction.atomic():
                 queue.require_room(taskset.workspace, jobs=len(plans))
                 for plan in plans:
-                    made.append(make_planned(plan, baseline_for=made[0] if made else None))
+                    first = made[0] if made else None
+                    made.append(make_planned(plan, baseline_for=first, first=first))
     except BaseException:
         for run in made:  # its row is gone again
             shutil.rmtree(run.directory, ignore_errors=True)
@@ -111,7 +115,8 @@ def launch_baseline(*, run: Run, by: User | None, start: Checkpoint | None = Non
     Raises `SpecError` with "baseline" as its path where there is nothing to copy, or is one already.
     """
     _require_no_baseline(run)
-    plan = plan_baseline(run, by=by, start=start)
+    planned = plan_baseline(run, by=by, start=start)
+    [plan] = with_budget([planned], comparisons=2)  # with its base, and with the training
     with transaction.atomic():
         queue.require_room(run.workspace)
         _require_no_baseline(run)  # pressed twice, the second waited for the line

@@ -3,8 +3,10 @@
 Checking reads weights' headers, tasks and grader and may take seconds. Making is quick, since it holds the line.
 """
 
+import os
 import shutil
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ from rftstudio.accounts.models import User
 from rftstudio.engine import presets
 from rftstudio.engine.approaches import SFT, SFT_RFT
 from rftstudio.engine.errors import SpecError
-from rftstudio.engine.job import Job, Model, WordLists, list_files, write_job
+from rftstudio.engine.grading.judges.purse import FILE
+from rftstudio.engine.job import Job, Model, SharedBudget, WordLists, list_files, write_job
 from rftstudio.engine.types import Item
 from rftstudio.graders.models import GraderVersion
 from rftstudio.graders.toolbox import Toolbox
@@ -23,17 +26,19 @@ from rftstudio.runs import queue
 from rftstudio.runs.check import check_launch
 from rftstudio.runs.continuing import adapter_directory, start_of
 from rftstudio.runs.expect import expected_seconds
+from rftstudio.runs.judged import has_budget, training_share
 from rftstudio.runs.models import Checkpoint, Run
 from rftstudio.tasksets.models import AnswerType, TaskSetVersion
 
 
 @dataclass(frozen=True)
 class Plan:
-    """run: not saved yet. start: the checkpoint of another training that it goes on from."""
+    """run: not saved yet. n_test: tasks to compare on. start: the checkpoint of another training to go on from."""
 
     run: Run
     job: Job
     items: dict[str, list[Item]]
+    n_test: int
     lists: WordLists
     start: Checkpoint | None
 
@@ -93,7 +98,7 @@ def plan_run(
         parent_step=start.step if start else None,
         origin=job.start.lineage if job.start else {},
     )
-    return Plan(run, job, checked.items, toolbox.lists, start)
+    return Plan(run, job, checked.items, len(checked.test), toolbox.lists, start)
 
 
 def plan_baseline(run: Run, *, by: User | None, start: Checkpoint | None = None) -> Plan:
@@ -120,17 +125,34 @@ def plan_baseline(run: Run, *, by: User | None, start: Checkpoint | None = None)
         raise
 
 
-def make_planned(plan: Plan, *, baseline_for: Run | None = None) -> Run:
+def with_budget(plans: Sequence[Plan], *, comparisons: int) -> list[Plan]:
+    """The trainings of one launch, which share a budget for judges where it has one.
+
+    comparisons: how many follow by themselves; they share it as well.
+    """
+    first = plans[0]
+    if not (first.job.judges and has_budget(first.run.settings)):
+        return list(plans)
+    share = training_share([plan.run.settings for plan in plans], n_test=first.n_test, comparisons=comparisons)
+    budget = SharedBudget(FILE, round(share, 4))
+    return [replace(plan, job=replace(plan.job, budget=budget)) for plan in plans]
+
+
+def make_planned(plan: Plan, *, baseline_for: Run | None = None, first: Run | None = None) -> Run:
     """Save the row, write the directory, put it on its way. Call it in a transaction that has asked for room.
 
-    baseline_for: the training that it is the baseline of. Raises `SystemFault` when the directory cannot be written.
+    baseline_for: the training that it is the baseline of. first: the first training of the same launch, where this is
+    not the first. Raises `SystemFault` when the directory cannot be written.
     """
-    run = plan.run
+    run, job = plan.run, plan.job
     run.baseline_for = baseline_for
     run.save(force_insert=True)
     _set_aside(run.directory)
+    if job.budget and first:
+        file = os.path.relpath(first.directory / job.budget.file, run.directory)
+        job = replace(job, budget=replace(job.budget, file=file))
     adapter = adapter_directory(plan.start) if plan.start else None
-    write_job(run.directory, plan.job, plan.items, plan.lists, adapter=adapter)
+    write_job(run.directory, job, plan.items, plan.lists, adapter=adapter)
     queue.submit(run)
     return run
 
