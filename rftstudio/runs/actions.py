@@ -15,6 +15,7 @@ from rftstudio.graders.models import Grader, GraderVersion
 from rftstudio.registry.actions import register_embedded
 from rftstudio.registry.models import BaseModel
 from rftstudio.runs import queue
+from rftstudio.runs.continuing import started_from
 from rftstudio.runs.drafts import prove_draft, publish_drafts
 from rftstudio.runs.jobs import EngineJob, Status
 from rftstudio.runs.models import Checkpoint, Run
@@ -107,15 +108,13 @@ def publish_and_launch(
     return made[0]
 
 
-def launch_baseline(*, run: Run, by: User | None, start: Checkpoint | None = None) -> Run:
+def launch_baseline(*, run: Run, by: User | None) -> Run:
     """An SFT for a reinforcement that was launched without (`plan_baseline`). One a training.
 
-    start: the checkpoint that the training itself starts from.
-
-    Raises `SpecError` with "baseline" as its path where there is nothing to copy, or is one already.
+    Raises `SpecError` with "baseline" as its path where there is nothing to copy or to start from, or is one already.
     """
     _require_no_baseline(run)
-    planned = plan_baseline(run, by=by, start=start)
+    planned = plan_baseline(run, by=by, start=started_from(run))
     [plan] = with_budget([planned], comparisons=2)  # with its base, and with the training
     with transaction.atomic():
         queue.require_room(run.workspace)

@@ -142,6 +142,44 @@ def test_both_are_checked_before_the_line_is_held(url, typed, taskset, bob, as_b
     assert happened == [checked, checked, ("require_room", True)]
 
 
+def test_a_baseline_is_added_later_from_the_page(workspace, bob, as_bob, as_vera, as_charlie):
+    rft = make_run(workspace=workspace, by=bob, settings={"steps": 30, "patience": 3}, seed=9)
+    url = f"/runs/{rft.pk}/baseline/"
+    assert f'action="{url}"' in as_bob.get(f"/runs/{rft.pk}/").text
+    assert url not in as_vera.get(f"/runs/{rft.pk}/").text
+    assert [client.post(url).status_code for client in (as_vera, as_charlie)] == [403, 404]
+    assert as_bob.get(url).status_code == 405
+    assert as_bob.post("/runs/99999/baseline/").status_code == 404
+    assert Run.objects.count() == 1
+    answer = as_bob.post(url)
+    sft = Run.objects.get(baseline_for=rft)
+    assert answer["Location"] == f"/runs/{sft.pk}/"
+    assert sft.settings == {**rft.settings, "approach": "sft"}
+    assert (sft.seed, sft.created_by, sft.beside) == (9, bob, rft)
+    assert url not in as_bob.get(f"/runs/{rft.pk}/").text
+    assert f"/runs/{sft.pk}/baseline/" not in as_bob.get(f"/runs/{sft.pk}/").text
+    assert "has its SFT baseline" in as_bob.post(url, follow=True).text
+    assert Run.objects.count() == 2
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_a_training_that_came_to_nothing_is_offered_none(workspace, bob, as_bob, status):
+    run = make_run(workspace=workspace, by=bob)
+    Run.objects.filter(pk=run.pk).update(status=status)
+    assert "/baseline/" not in as_bob.get(f"/runs/{run.pk}/").text
+
+
+def test_a_later_baseline_is_refused_in_a_sentence(workspace, bob, as_bob):
+    run = make_run(workspace=workspace, by=bob)
+    url = f"/runs/{run.pk}/baseline/"
+    Run.objects.filter(pk=run.pk).update(origin={"name": "The first", "step": 20})
+    assert "step 20 of “The first”, which is gone, so no baseline" in as_bob.post(url, follow=True).text
+    Run.objects.filter(pk=run.pk).update(origin={})
+    run.taskset_version.items.filter(split="train").update(reference_answer=None)
+    assert "nothing to copy" in as_bob.post(url, follow=True).text
+    assert Run.objects.count() == 1
+
+
 def test_a_baseline_that_finds_no_room_is_said_at_its_tick(url, typed, workspace, as_bob):
     Workspace.objects.filter(pk=workspace.pk).update(max_waiting=1)
     answer = as_bob.post(url, {**typed, "baseline": "on"})
