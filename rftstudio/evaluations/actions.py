@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings as django_settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from rftstudio.accounts.models import User
@@ -38,6 +39,16 @@ def default_settings(run: Run) -> dict[str, Any]:
     n_items = run.taskset_version.counts.get(Split.TEST, 0)
     given["samples"] = compared_samples(n_items, given.get("temperature", 1.0))
     return check_evaluation(given)
+
+
+SAME = {"taskset_version": "tasks", "grader_version": "grader", "base_model": "base model"}
+
+
+def opponents_of(run: Run) -> QuerySet[Run]:
+    """Trainings whose models can be compared with this one's task by task, the newest first."""
+    same = {f"{name}_id": getattr(run, f"{name}_id") for name in SAME}
+    found = Run.objects.filter(workspace=run.workspace, tuned_model__isnull=False, **same).exclude(pk=run.pk)
+    return found.order_by("-pk")
 
 
 def create_comparison(
@@ -153,7 +164,7 @@ def _opponent(run: Run, against: Run | None) -> Adapter:
     """
     if against is None:
         return Adapter("base")
-    for name, what in (("taskset_version", "tasks"), ("grader_version", "grader"), ("base_model", "base model")):
+    for name, what in SAME.items():
         if getattr(run, f"{name}_id") != getattr(against, f"{name}_id"):
             raise SpecError(
                 f"The two trainings do not have the same {what}, so their models cannot be compared task by task.",
