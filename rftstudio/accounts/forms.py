@@ -100,8 +100,8 @@ class WorkspaceForm(forms.ModelForm):
         help_texts: ClassVar = {
             "max_running": "So many of this workspace’s trainings, comparisons and readiness checks run at the same "
             "time, where the machine allows it. From 1 to 100.",
-            "max_waiting": "Launching is refused while so many wait. What follows a training by itself is never "
-            "refused. From 1 to 1000.",
+            "max_waiting": "Launching is refused while so many wait, and so is resuming. What follows a training by "
+            "itself is never refused. From 1 to 1000.",
         }
 
 

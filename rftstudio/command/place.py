@@ -8,12 +8,12 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from rftstudio.command.running import commands
 from rftstudio.command.terminal import ROOT, Refusal, say
 
 GIGABYTE = 10**9  # bytes
@@ -69,9 +69,9 @@ class Place:
 
     def _end_leftovers(self, groups: Iterable[int]) -> None:
         """A studio that was killed outright could not stop its children: known by the paths in their commands."""
-        left = []
+        left, running = [], commands()
         for group in groups:
-            shown = subprocess.run(["ps", "-o", "command=", "-p", str(group)], capture_output=True, text=True).stdout
+            shown = running.get(group, "")
             if str(ROOT / ".venv") in shown or str(self.data) in shown:
                 say(f"  Stopping process {group}, left behind by a studio that was killed")
                 left.append(group)

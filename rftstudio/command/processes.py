@@ -15,6 +15,7 @@ from types import FrameType
 from typing import IO
 
 from rftstudio.command.place import Place
+from rftstudio.command.running import commands
 from rftstudio.command.terminal import RED, ROOT, paint, say
 
 LONGEST_WAIT = 30  # seconds between two starts of a process that keeps dying
@@ -157,6 +158,4 @@ def newest_source() -> float:
 
 def jobs_under_way(place: Place) -> int:
     """How many engine processes work for this DATA_DIR."""
-    # ww: whole lines, also where COLUMNS says how wide the terminal is.
-    listing = subprocess.run(["ps", "-axww", "-o", "command="], capture_output=True, text=True).stdout
-    return sum("-m rftstudio.engine." in line and str(place.data) in line for line in listing.splitlines())
+    return sum("-m rftstudio.engine." in line and str(place.data) in line for line in commands().values())

@@ -64,6 +64,17 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedBudget:
+    """The judges' budget of several jobs that were launched together.
+
+    file: where each writes what it pays, from the job's directory. share: of the budget, up to which this job spends.
+    """
+
+    file: str
+    share: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """The content of `job.json`.
 
@@ -75,6 +86,7 @@ class Job:
     secrets: what an `endpoint` grader calls a secret, to the variable that holds it.
     report_to: trackers that are told the figures (`trackers.py`); their keys and addresses are in the environment.
     start: the adapter that a training goes on from; None for a fresh one.
+    budget: with whom the judges' budget in `settings` is shared; None where it is this job's alone.
     """
 
     kind: Kind
@@ -92,6 +104,7 @@ class Job:
     secrets: dict[str, str] = field(default_factory=dict)
     report_to: tuple[str, ...] = ()
     start: Start | None = None
+    budget: SharedBudget | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -111,6 +124,7 @@ class Job:
             "secrets": self.secrets,
             "report_to": list(self.report_to),
             **({"start": self.start.to_json()} if self.start else {}),
+            **({"budget": {"file": self.budget.file, "share": self.budget.share}} if self.budget else {}),
         }
 
     @classmethod
@@ -134,6 +148,7 @@ class Job:
                 secrets=dict(row.get("secrets", {})),
                 report_to=tuple(row.get("report_to", ())),
                 start=Start(**row["start"]) if row.get("start") else None,
+                budget=SharedBudget(**row["budget"]) if row.get("budget") else None,
             )
         except (KeyError, TypeError) as error:
             raise SpecError(f"job.json is not complete: {error}.", path="job.json", fix="Write it anew.") from error

@@ -15,6 +15,7 @@ from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading import Spec
 from rftstudio.engine.grading.judges.endpoint import read_endpoints, with_keys
 from rftstudio.engine.grading.judges.judges import Judges
+from rftstudio.engine.grading.judges.purse import Purse
 from rftstudio.engine.grading.outgoing import Refused, read_url
 from rftstudio.engine.grading.tools import tools, using
 from rftstudio.engine.job import Job
@@ -24,13 +25,16 @@ REPLIES = "judge-replies.jsonl"
 
 @contextmanager
 def judging(directory: Path, job: Job, spec: Spec, *, tokens: int, cost: float) -> Iterator[Judges]:
-    """Grade with the job's judges inside the block. tokens, cost: the budget of the whole job, 0 for none.
+    """Grade with the job's judges inside the block. tokens, cost: the budget of the whole job, or of all the jobs that
+    share it (`job.budget`), 0 for none.
 
     Raises `SpecError` where a judge that the grader names, a key or a price is missing.
     """
     endpoints = with_keys(read_endpoints(job.judges)) if job.judges else []
     file = directory / REPLIES if endpoints else None
-    judges = Judges(endpoints, tokens=tokens, cost=cost, file=file)
+    shared = job.budget if endpoints else None
+    purse = Purse(directory / shared.file) if shared else None
+    judges = Judges(endpoints, tokens=tokens, cost=cost, file=file, purse=purse, share=shared.share if shared else 1.0)
     judges.require(spec.models())
     with using(replace(tools(), judges=judges, secrets={**tools().secrets, **_secrets(job)})):
         yield judges
@@ -70,8 +74,17 @@ def judge_metrics() -> dict[str, Any]:
             "total_calls": total.calls,
             "total_tokens": total.tokens,
             "total_cost": round(total.cost, 6),
+            **spent_together(judges),
         }
     }
+
+
+def spent_together(judges: Judges) -> dict[str, Any]:
+    """What all the jobs that share the budget have paid; nothing where it is this job's alone."""
+    if judges.budget.purse is None:
+        return {}
+    total = judges.budget.purse.total()
+    return {"launch_tokens": total.tokens, "launch_cost": round(total.cost, 6)}
 
 
 def used_up() -> str:

@@ -1,34 +1,34 @@
 """Make comparisons, by hand or because a run ended. What follows their end is `settle.py`."""
 
 import logging
+import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings as django_settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from rftstudio.accounts.models import User
 from rftstudio.engine.errors import EngineError, SpecError
-from rftstudio.engine.job import Adapter, Job, Model, list_files, write_job
+from rftstudio.engine.job import Adapter, Job, Model, SharedBudget, list_files, read_job, write_job
 from rftstudio.engine.presets import check_evaluation
 from rftstudio.engine.types import Item
 from rftstudio.evaluations.models import Comparison
 from rftstudio.graders.toolbox import Toolbox, missing_tools
 from rftstudio.runs import queue
+from rftstudio.runs.expect import seconds_for_answers
 from rftstudio.runs.jobs import Status
-from rftstudio.runs.judged import check_budget
+from rftstudio.runs.judged import check_budget, compared_samples
 from rftstudio.runs.models import Run
 from rftstudio.tasksets.models import AnswerType, Split
 from rftstudio.tasksets.rows import version_items
 
 log = logging.getLogger(__name__)
-
-
-WANTED_ANSWERS = 160  # of each model: few tasks are answered several times, so that luck in sampling averages out
-MOST_SAMPLES = 4  # beyond that the spread between tasks decides, which more answers to the same ones do not narrow
 
 
 def default_settings(run: Run) -> dict[str, Any]:
@@ -37,9 +37,18 @@ def default_settings(run: Run) -> dict[str, Any]:
     taken |= {name: name for name in ("max_completion_length", "judge_tokens", "judge_cost")}
     given = {name: run.settings[source] for name, source in taken.items() if source in run.settings}
     n_items = run.taskset_version.counts.get(Split.TEST, 0)
-    if n_items and given.get("temperature", 1.0) > 0:
-        given["samples"] = max(1, min(MOST_SAMPLES, WANTED_ANSWERS // n_items))
+    given["samples"] = compared_samples(n_items, given.get("temperature", 1.0))
     return check_evaluation(given)
+
+
+SAME = {"taskset_version": "tasks", "grader_version": "grader", "base_model": "base model"}
+
+
+def opponents_of(run: Run) -> QuerySet[Run]:
+    """Trainings whose models can be compared with this one's task by task, the newest first."""
+    same = {f"{name}_id": getattr(run, f"{name}_id") for name in SAME}
+    found = Run.objects.filter(workspace=run.workspace, tuned_model__isnull=False, **same).exclude(pk=run.pk)
+    return found.order_by("-pk")
 
 
 def create_comparison(
@@ -62,6 +71,8 @@ def create_comparison(
     toolbox = _toolbox(run)
     check_budget(toolbox, values)
     sides = (_opponent(run, against), _tuned_adapter(run))
+    total = 2 * len(items) * values["samples"]
+    expected = seconds_for_answers(run, total)
     directory: Path | None = None
     try:
         with transaction.atomic():
@@ -74,12 +85,14 @@ def create_comparison(
                 automatic=automatic,
                 settings=values,
                 seed=run.seed if seed is None else seed,
-                progress={"done": 0, "total": 2 * len(items) * values["samples"]},
+                expected_seconds=expected,
+                progress={"done": 0, "total": total},
                 created_by=by,
             )
             directory = comparison.directory
             shutil.rmtree(directory, ignore_errors=True)  # of a row that was never committed
-            write_job(directory, _job(comparison, sides, toolbox), {"items": items}, toolbox.lists)
+            job = replace(_job(comparison, sides, toolbox), budget=_budget(comparison))
+            write_job(directory, job, {"items": items}, toolbox.lists)
             queue.submit(comparison)
     except BaseException:
         if directory is not None:
@@ -151,7 +164,7 @@ def _opponent(run: Run, against: Run | None) -> Adapter:
     """
     if against is None:
         return Adapter("base")
-    for name, what in (("taskset_version", "tasks"), ("grader_version", "grader"), ("base_model", "base model")):
+    for name, what in SAME.items():
         if getattr(run, f"{name}_id") != getattr(against, f"{name}_id"):
             raise SpecError(
                 f"The two trainings do not have the same {what}, so their models cannot be compared task by task.",
@@ -177,6 +190,20 @@ def _toolbox(run: Run) -> Toolbox:
     if missing := missing_tools(run.workspace, spec):
         raise SpecError(f"The grader cannot be used any more: {missing[0].message}", fix=missing[0].fix)
     return Toolbox.of(run.workspace, spec)
+
+
+def _budget(comparison: Comparison) -> SharedBudget | None:
+    """What follows a launch by itself is paid from the launch's budget; whoever asks for more says what it may cost."""
+    if not comparison.automatic:
+        return None
+    launched = comparison.against or comparison.run  # a baseline that came later has a budget of its own
+    try:
+        shared = read_job(launched.directory).budget
+    except SpecError:
+        return None
+    if shared is None:
+        return None
+    return SharedBudget(os.path.relpath(launched.directory / shared.file, comparison.directory))
 
 
 def _job(comparison: Comparison, sides: tuple[Adapter, Adapter], toolbox: Toolbox) -> Job:

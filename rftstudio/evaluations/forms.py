@@ -9,6 +9,7 @@ from django.http import QueryDict
 
 from rftstudio.engine.presets import EVALUATION_DIALS
 from rftstudio.evaluations.models import ComparedItem, Comparison, Outcome
+from rftstudio.runs.models import Run
 
 SHOWN = {
     "": "All tasks",
@@ -69,9 +70,29 @@ class ItemFilter(forms.Form):
         return f"?{urlencode(chosen)}" if chosen else ""
 
 
-class ComparisonForm(forms.Form):
-    """The evaluation's settings, from the engine's own description of them."""
+class OpponentField(forms.ModelChoiceField):
+    """Whose model answers on the other side; none for the base model."""
 
+    def __init__(self) -> None:
+        super().__init__(
+            Run.objects.none(),
+            required=False,
+            label="Against",
+            empty_label="The base model",
+            help_text="Or the model of another training that had the same base model and the same versions of tasks "
+            "and grader.",
+        )
+
+    def label_from_instance(self, obj: Any) -> str:
+        best = obj.result.get("best_valid_reward_mean")
+        reached = f", validation reward {best:.2f}" if best is not None else ""
+        return f"Training {obj.pk}: {obj} ({obj.way.label}{reached})"
+
+
+class ComparisonForm(forms.Form):
+    """Against whom, and the evaluation's settings, from the engine's own description of them."""
+
+    against = OpponentField()
     seed = forms.IntegerField(
         label="Seed",
         min_value=0,
@@ -79,8 +100,9 @@ class ComparisonForm(forms.Form):
         help_text="Both models draw the same random numbers from it. Another seed, other answers.",
     )
 
-    def __init__(self, data: QueryDict | None = None, *, initial: dict[str, Any]) -> None:
+    def __init__(self, data: QueryDict | None = None, *, initial: dict[str, Any], opponents: "QuerySet[Run]") -> None:
         super().__init__(data, initial=initial)
+        self.fields["against"].queryset = opponents  # type: ignore[attr-defined]
         for dial in EVALUATION_DIALS:
             kind = forms.IntegerField if dial.kind == "int" else forms.FloatField
             unit = f" ({dial.unit})" if dial.unit else ""
@@ -91,9 +113,10 @@ class ComparisonForm(forms.Form):
                 min_value=dial.minimum,  # type: ignore[arg-type]
                 max_value=dial.maximum,  # type: ignore[arg-type]
             )
-        self.order_fields([*(dial.name for dial in EVALUATION_DIALS), "seed"])
+        self.order_fields(["against", *(dial.name for dial in EVALUATION_DIALS), "seed"])
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The checked values without the seed."""
-        return {name: value for name, value in self.cleaned_data.items() if name != "seed" and value is not None}
+        """The checked values without opponent and seed."""
+        names = [dial.name for dial in EVALUATION_DIALS]
+        return {name: self.cleaned_data[name] for name in names if self.cleaned_data[name] is not None}

@@ -17,7 +17,8 @@ class Comparison(EngineJob):
     """Base against tuned on the test split of a run's task set version, or two tuned models against each other.
 
     against: the run whose model takes the place of the base; its answers, scores and columns are called "base" here.
-    settings: the engine's evaluation settings. result: what the engine reported (weights, versions, warnings).
+    settings: the engine's evaluation settings. expected_seconds: by the training's own validation, None where it had
+    none. result: what the engine reported (weights, versions, warnings).
     summary: the statistics, made once when it ends (`summary.py`).
     """
 
@@ -27,6 +28,7 @@ class Comparison(EngineJob):
     automatic = models.BooleanField(default=False)  # made because the run ended; at most one a run and opponent
     settings = models.JSONField(default=dict)
     seed = models.PositiveIntegerField(default=0)
+    expected_seconds = models.FloatField(null=True, blank=True)
     result = models.JSONField(default=dict, blank=True)
     summary = models.JSONField(default=dict, blank=True)
 
@@ -50,13 +52,6 @@ class Comparison(EngineJob):
 
     def __str__(self) -> str:
         return f"Comparison for {self.run}"
-
-    @property
-    def expected_seconds(self) -> float | None:
-        """For the line: as long as the training's own validation took for as many answers; None where nobody knows."""
-        from rftstudio.runs.expect import seconds_for_answers
-
-        return seconds_for_answers(self.run, self.progress.get("total") or 0)
 
     @property
     def taskset(self) -> TaskSet:

@@ -1,33 +1,26 @@
 """What can be done to trainings: launch, pause, resume, continue, cancel. What they leave behind: `settle.py`."""
 
 import shutil
-from contextlib import suppress
-from pathlib import Path
+from contextlib import nullcontext, suppress
 from typing import Any
 
-from django.conf import settings as settings_of_studio
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from rftstudio.accounts.models import User
-from rftstudio.engine import presets
-from rftstudio.engine.approaches import SFT, SFT_RFT
 from rftstudio.engine.errors import SpecError
-from rftstudio.engine.job import Job, Model, list_files, write_job
 from rftstudio.graders.models import Grader, GraderVersion
-from rftstudio.graders.toolbox import Toolbox
 from rftstudio.registry.actions import register_embedded
 from rftstudio.registry.models import BaseModel
 from rftstudio.runs import queue
-from rftstudio.runs.check import check_launch
-from rftstudio.runs.continuing import adapter_directory, start_of
+from rftstudio.runs.continuing import started_from
 from rftstudio.runs.drafts import prove_draft, publish_drafts
-from rftstudio.runs.expect import expected_seconds
 from rftstudio.runs.jobs import EngineJob, Status
 from rftstudio.runs.models import Checkpoint, Run
-from rftstudio.tasksets.models import AnswerType, TaskSet, TaskSetVersion
+from rftstudio.runs.plan import make_planned, plan_baseline, plan_run, with_budget
+from rftstudio.tasksets.models import TaskSet, TaskSetVersion
 
 
 def launch_run(
@@ -41,66 +34,29 @@ def launch_run(
     seed: int = 0,
     name: str = "",
     start: Checkpoint | None = None,
-    baseline_for: Run | None = None,
 ) -> Run:
     """A queued training with its job directory, on its way. settings: what differs from the preset.
 
     start: the checkpoint of another training to go on from; its adapter is copied.
-    baseline_for: the training that it is the baseline of.
 
     Raises `SpecError` whose path is a launch form's field, before anything is written, and `SystemFault`
     when the directory cannot be.
     """
-    checked = check_launch(
+    plan = plan_run(
         taskset_version=taskset_version,
         grader_version=grader_version,
         base_model=base_model,
         preset=preset,
         settings=settings,
+        by=by,
         seed=seed,
+        name=name,
         start=start,
     )
-    taskset = taskset_version.taskset
-    toolbox = Toolbox.of(taskset.workspace, grader_version.spec)
-    job = Job(
-        kind="training",
-        model=Model(base_model.location, base_model.name, base_model.revision or None),
-        grader=grader_version.spec,
-        settings=checked.settings,
-        data={split: f"{split}.jsonl" for split in checked.items},
-        seed=seed,
-        preset=preset,
-        json_answers=taskset.answer_type == AnswerType.JSON,
-        labels={"taskset": str(taskset_version), "grader": str(grader_version)},
-        lists=list_files(toolbox.lists),
-        judges=toolbox.endpoints(),
-        secrets=toolbox.secrets(),
-        report_to=tuple(settings_of_studio.REPORT_TO),
-        start=start_of(start) if start else None,
-    )
+    [plan] = with_budget([plan], comparisons=1)
     with transaction.atomic():
-        queue.require_room(taskset.workspace)
-        run = Run.objects.create(
-            workspace=taskset.workspace,
-            taskset_version=taskset_version,
-            grader_version=grader_version,
-            base_model=base_model,
-            name=(name or f"{taskset.name}, {presets.PRESETS[preset].label.lower()}{_kind(checked.settings)}")[:160],
-            baseline_for=baseline_for,
-            preset=preset,
-            settings=checked.settings,
-            seed=seed,
-            expected_seconds=expected_seconds(base_model, checked.settings, checked.items, taskset=taskset),
-            created_by=by,
-            parent=start.run if start else None,
-            parent_step=start.step if start else None,
-            origin=job.start.lineage if job.start else {},
-        )
-        _set_aside(run.directory)
-        adapter = adapter_directory(start) if start else None
-        write_job(run.directory, job, checked.items, toolbox.lists, adapter=adapter)
-        queue.submit(run)
-    return run
+        queue.require_room(plan.run.workspace)
+        return make_planned(plan)
 
 
 def find_models() -> None:
@@ -127,18 +83,24 @@ def publish_and_launch(
     as its path where a draft cannot be published.
     """
     prove_draft(grader=grader, grader_version=grader_version, by=by)
-    baseline = baseline and launch["settings"].get("approach") != SFT
     made: list[Run] = []
+    # On SQLite a transaction is the lock: one is opened before the checks only where they need a draft published first.
+    drafts = taskset_version is None or grader_version is None
     try:
-        with transaction.atomic():
+        with transaction.atomic() if drafts else nullcontext():
             tasks, marks = publish_drafts(
                 taskset=taskset, grader=grader, taskset_version=taskset_version, grader_version=grader_version, by=by
             )
-            if baseline:
-                queue.require_room(taskset.workspace, jobs=2)
-            made.append(launch_run(taskset_version=tasks, grader_version=marks, by=by, **launch))
-            if baseline:
-                launch_baseline(run=made[0], by=by, start=launch.get("start"))
+            plans = [plan_run(taskset_version=tasks, grader_version=marks, by=by, **launch)]
+            if baseline and plans[0].run.way.reinforces:
+                plans.append(plan_baseline(plans[0].run, by=by, start=plans[0].start))
+            # Each with its base, and the two with each other.
+            plans = with_budget(plans, comparisons=3 if len(plans) > 1 else 1)
+            with transaction.atomic():
+                queue.require_room(taskset.workspace, jobs=len(plans))
+                for plan in plans:
+                    first = made[0] if made else None
+                    made.append(make_planned(plan, baseline_for=first, first=first))
     except BaseException:
         for run in made:  # its row is gone again
             shutil.rmtree(run.directory, ignore_errors=True)
@@ -146,37 +108,23 @@ def publish_and_launch(
     return made[0]
 
 
-def launch_baseline(*, run: Run, by: User | None, start: Checkpoint | None = None) -> Run:
-    """The SFT that a reinforcement has to beat: everything alike but the way of learning. One a training.
+def launch_baseline(*, run: Run, by: User | None) -> Run:
+    """An SFT for a reinforcement that was launched without (`plan_baseline`). One a training.
 
-    start: the checkpoint that the training itself starts from.
-
-    Raises `SpecError` with "baseline" as its path where there is nothing to copy, or is one already.
+    Raises `SpecError` with "baseline" as its path where there is nothing to copy or to start from, or is one already.
     """
+    _require_no_baseline(run)
+    planned = plan_baseline(run, by=by, start=started_from(run))
+    [plan] = with_budget([planned], comparisons=2)  # with its base, and with the training
+    with transaction.atomic():
+        queue.require_room(run.workspace)
+        _require_no_baseline(run)  # pressed twice, the second waited for the line
+        return make_planned(plan, baseline_for=run)
+
+
+def _require_no_baseline(run: Run) -> None:
     if not run.way.reinforces or Run.objects.filter(baseline_for=run).exists():
         raise SpecError("This training has its SFT baseline.", path="baseline", fix="Look at its page.")
-    try:
-        return launch_run(
-            taskset_version=run.taskset_version,
-            grader_version=run.grader_version,
-            base_model=run.base_model,
-            preset=run.preset,
-            settings={**run.settings, "approach": SFT},
-            seed=run.seed,
-            name=f"{run.name[:140]}: SFT baseline",
-            by=by,
-            baseline_for=run,
-            start=start,
-        )
-    except SpecError as error:
-        if error.path == "approach":
-            error.path = "baseline"
-        raise
-
-
-def _kind(settings: dict[str, Any]) -> str:
-    """What a name says of the way of learning where it is not the usual one; begins with a comma."""
-    return {SFT: ", SFT", SFT_RFT: ", SFT first"}.get(settings["approach"], "")
 
 
 def cancel_run(*, run: Run, by: User | None) -> Run:
@@ -215,7 +163,10 @@ def pause_run(*, run: Run, by: User | None) -> Run:
 
 
 def resume_run(*, run: Run, by: User | None) -> Run:
-    """Put a paused training back into the line; it goes on from where it paused. Raises `SpecError` for any other."""
+    """Put a paused training back into the line; it goes on from where it paused.
+
+    Raises `SpecError` for any other, and where the line of its workspace is full: it stays paused then.
+    """
     if not _put_back(run, Q(status=Status.PAUSED)):
         raise SpecError("This training is not paused.", fix="Look at its page again.")
     return run
@@ -225,7 +176,8 @@ def continue_run(*, run: Run, by: User | None) -> Run:
     """Put a training back into the line that the machine failed; it goes on from what it had saved.
 
     Raises `SpecError` for any other: what failed for its task set or its grader would fail again, or mix the marks of
-    two graders in one record, and one of which a checkpoint was kept as a model is over.
+    two graders in one record, and one of which a checkpoint was kept as a model is over. Raises it, too, where the line
+    of its workspace is full: it stays failed then.
     """
     if not _put_back(run, Q(status=Status.FAILED, culprit="system", tuned_model=None)):
         run.refresh_from_db()
@@ -236,24 +188,27 @@ def continue_run(*, run: Run, by: User | None) -> Run:
 
 
 def _put_back(run: Run, which: Q) -> bool:
-    """Queue a training that has worked before; whether it was one of `which`."""
+    """Queue a training that has worked before; whether it was one of `which`. Raises `SpecError` where no room is."""
     with transaction.atomic():
         run.refresh_from_db()
+        found = Run.objects.filter(which, pk=run.pk)
+        if not found.exists():
+            return False
+        _require_room_again(run)
         # What its log says until here is over, above all that it paused or failed.
         handle = {"log": run.offsets.get("events", 0)}
         again = {"status": Status.QUEUED, "wish": "", "handle": handle, "error": "", "culprit": ""}
-        if not Run.objects.filter(which, pk=run.pk).update(**again):
+        if not found.update(**again):
             return False
         run.refresh_from_db()
         queue.submit(run)
     return True
 
 
-def _set_aside(directory: Path) -> None:
-    """A directory from before this row existed (an older database's) is kept under another name."""
-    if not directory.exists():
-        return
-    number = 1
-    while (aside := directory.with_name(f"{directory.name}.old-{number}")).exists():
-        number += 1
-    shutil.move(directory, aside)
+def _require_room_again(run: Run) -> None:
+    """The line's limit holds for what has worked before as for what is new."""
+    try:
+        queue.require_room(run.workspace)
+    except SpecError as error:
+        kept = "This training keeps all that it has learned and waits for you; try again then."
+        raise SpecError(error.message, fix=f"{error.fix} {kept}") from None

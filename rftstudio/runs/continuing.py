@@ -27,6 +27,26 @@ def adapter_directory(checkpoint: Checkpoint) -> Path:
     return checkpoint.run.directory / checkpoint.path
 
 
+def started_from(run: Run) -> Checkpoint | None:
+    """The checkpoint that a training itself started from; None where that was the base model.
+
+    Raises `SpecError` (path "baseline") where it is gone: nothing else can start as that training did.
+    """
+    if not run.origin:
+        return None
+    found = None
+    if run.parent is not None and run.parent_step is not None:
+        found = kept_checkpoints(run.parent).filter(step=run.parent_step).first()
+    if found is None:
+        where = f"step {run.origin['step']} of “{run.origin['name']}”"
+        raise SpecError(
+            f"This training started from {where}, which is gone, so no baseline can start there.",
+            path="baseline",
+            fix="Launch an SFT by itself, and compare the two.",
+        )
+    return found
+
+
 def facts_of(checkpoint: Checkpoint) -> AdapterFacts:
     """Raises `SpecError` (path "start") where the checkpoint is gone or its weights are not those that were saved."""
     named = f"The checkpoint of step {checkpoint.step} of “{checkpoint.run}”"

@@ -16,6 +16,9 @@ from rftstudio.engine.grading.judges.endpoint import read_endpoints
 from rftstudio.graders.models import Grader
 from rftstudio.graders.toolbox import Toolbox
 
+WANTED_ANSWERS = 160  # of each compared model: few tasks are answered several times, so that luck averages out
+MOST_SAMPLES = 4  # beyond that the spread between tasks decides, which more answers to the same ones do not narrow
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -58,12 +61,14 @@ def paid(reported: Mapping[str, Any] | None, settings: Mapping[str, Any]) -> Pai
     if not (calls or tokens):
         return None
     most_tokens, most_cost = settings.get("judge_tokens") or 0, settings.get("judge_cost") or 0.0
+    # Of a budget that is shared, what the others paid is gone as well.
+    gone_tokens, gone_cost = reported.get("launch_tokens", tokens), reported.get("launch_cost", cost)
     return Paid(
         calls=int(calls),
         tokens=int(tokens),
         cost=float(cost) or None,
-        tokens_left=max(0, int(most_tokens) - int(tokens)) if most_tokens else None,
-        cost_left=max(0.0, float(most_cost) - float(cost)) if most_cost else None,
+        tokens_left=max(0, int(most_tokens) - int(gone_tokens)) if most_tokens else None,
+        cost_left=max(0.0, float(most_cost) - float(gone_cost)) if most_cost else None,
     )
 
 
@@ -94,6 +99,26 @@ def answers_of(settings: Mapping[str, Any]) -> int:
     sampled: int = (settings["steps"] - copying) * settings["batch_size"]
     checked: int = validations * settings["eval_items"] * settings["eval_samples"]
     return sampled + checked
+
+
+def training_share(trainings: Sequence[Mapping[str, Any]], *, n_test: int, comparisons: int) -> float:
+    """How much of a launch's budget its trainings may spend: the rest is for the answers that are compared afterwards.
+
+    trainings: the settings of each. comparisons: how many follow by themselves.
+    """
+    trained = sum(answers_of(settings) for settings in trainings)
+    temperature = trainings[0].get("eval_temperature", 1.0)
+    compared = comparisons * 2 * n_test * compared_samples(n_test, temperature)
+    return trained / (trained + compared)
+
+
+def compared_samples(n_test: int, temperature: float) -> int:
+    """How often a comparison that follows a training asks each model each of its unseen tasks."""
+    return max(1, min(MOST_SAMPLES, WANTED_ANSWERS // n_test)) if n_test and temperature > 0 else 1
+
+
+def has_budget(settings: Mapping[str, Any]) -> bool:
+    return bool(settings.get("judge_tokens") or settings.get("judge_cost"))
 
 
 def check_budget(toolbox: Toolbox, settings: Mapping[str, Any]) -> None:

@@ -72,6 +72,12 @@ class Run(EngineJob):
         return self.baseline_for or Run.objects.filter(baseline_for=self).first()
 
     @property
+    def can_have_baseline(self) -> bool:
+        """Whether an SFT of the same could still be added, to be compared with it. See `actions.launch_baseline`."""
+        over = self.status in (Status.FAILED, Status.CANCELLED)
+        return self.way.reinforces and not over and self.beside is None
+
+    @property
     def base_comparison(self) -> Any:
         """The newest comparison with the base model, not with another training's; None where there is none."""
         return self.comparisons.filter(against=None).first()

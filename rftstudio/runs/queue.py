@@ -127,7 +127,10 @@ def require_room(workspace: Workspace, *, jobs: int = 1) -> None:
 
 
 def read_line(*, also: Waiting | None = None) -> Line:
-    """What runs and what waits on the whole install. also: one more that waits, to see where it would stand."""
+    """What runs and what waits on the whole install, in as many queries for a hundred jobs as for one.
+
+    also: one more that waits, to see where it would stand.
+    """
     waiting: list[Waiting] = [also] if also else []
     holding: list[Running] = []
     for model in job_models():

@@ -18,6 +18,7 @@ urlpatterns = [
     path("runs/<int:pk>/pause/", control.pause, name="pause"),
     path("runs/<int:pk>/resume/", control.resume, name="resume"),
     path("runs/<int:pk>/continue/", control.go_on, name="continue"),
+    path("runs/<int:pk>/baseline/", control.baseline, name="baseline"),
     path("runs/<int:pk>/checkpoints/<int:step>/keep/", control.keep, name="keep"),
     path("runs/<int:pk>/files/<slug:name>/", detail.download, name="download"),
     path("runs/<int:pk>/metrics/", export.metrics, name="metrics"),

@@ -157,7 +157,7 @@ def graded(body: dict[str, Any]) -> str:
 @contextmanager
 def judged(server: JudgeServer, *, patience: Patience = QUICK, **options: Any) -> Iterator[Judges]:
     """Grade with this server as the judge called `judge`."""
-    given = {name: options.pop(name) for name in ("tokens", "cost", "file") if name in options}
+    given = {name: options.pop(name) for name in ("tokens", "cost", "file", "purse", "share") if name in options}
     judges = Judges([server.endpoint(**options)], patience=patience, **given)
     with using(Tools(judges=judges)):
         yield judges

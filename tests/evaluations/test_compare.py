@@ -5,8 +5,11 @@ from django.urls import reverse
 
 from rftstudio.evaluations.actions import create_comparison
 from rftstudio.evaluations.models import Comparison
+from rftstudio.graders.actions import save_draft
+from rftstudio.registry.actions import keep_tuned_model
 from rftstudio.runs.jobs import Status
-from tests.evaluations.build import make_tuned_run
+from tests.evaluations.build import LABELS, make_comparison, make_tuned_run
+from tests.factories import make_run
 
 GOOD = {"samples": "2", "temperature": "0.5", "max_completion_length": "16", "seed": "7"}
 
@@ -33,6 +36,61 @@ def test_it_makes_one(as_bob, bob, run):
     given = {"samples": 2, "temperature": 0.5, "max_completion_length": 16}
     assert made.settings == {**given, "judge_tokens": 0, "judge_cost": 0.0}
     assert (made.seed, made.created_by, made.automatic) == (7, bob, False)
+
+
+def another(run):
+    """A second training of the same tasks, over and with a model."""
+    other = make_run(workspace=run.workspace, taskset=run.taskset)
+    adapter = other.directory / "checkpoints" / "step-4"
+    adapter.mkdir(parents=True)
+    (adapter / "adapter_config.json").write_text("{}")
+    other.tuned_model = keep_tuned_model(
+        workspace=run.workspace, base_model=run.base_model, name="Other", path=adapter, adapter_hash="cd" * 32,
+        lineage={}, by=None,
+    )  # fmt: skip
+    other.status, other.result = Status.SUCCEEDED, {"best_valid_reward_mean": 0.625}
+    other.save()
+    return other
+
+
+def test_the_opponent_is_the_base_or_the_model_of_a_training_of_the_same(as_bob, run, alice):
+    field = as_bob.get(at("compare", run.pk)).context["form"]["against"]
+    assert [label for _, label in field.field.choices] == ["The base model"]
+    other, without = another(run), make_run(workspace=run.workspace, taskset=run.taskset)
+    grader = run.grader_version.grader
+    save_draft(grader=grader, by=alice, spec={**grader.spec, "name": "another"})
+    newer = another(run)
+    assert newer.grader_version != run.grader_version
+    page = as_bob.get(at("compare", run.pk), {"against": other.pk})
+    form = page.context["form"]
+    assert [label for _, label in form.fields["against"].choices] == [
+        "The base model",
+        f"Training {other.pk}: {other} (Reinforce (RFT), validation reward 0.62)",
+    ]
+    assert f'<option value="{other.pk}" selected' in page.text
+    answer = as_bob.post(at("compare", run.pk), {**GOOD, "against": other.pk})
+    made = Comparison.objects.get()
+    assert (answer.url, made.against, made.automatic) == (at("detail", made.pk), other, False)
+    assert f"Training {run.pk} against Training {other.pk} on unseen tasks" in as_bob.get(answer.url).text
+    for wrong in (newer, without, run):
+        refused = as_bob.post(at("compare", run.pk), {**GOOD, "against": wrong.pk})
+        assert refused.status_code == 422
+        assert list(refused.context["form"].errors) == ["against"]
+
+
+def test_another_workspaces_training_is_no_opponent(as_bob, run, charlie):
+    theirs = make_tuned_run(workspace=charlie.workspaces.get(), by=charlie)
+    assert as_bob.post(at("compare", run.pk), {**GOOD, "against": theirs.pk}).status_code == 422
+    assert not Comparison.objects.exists()
+
+
+def test_two_trainings_alike_are_told_apart_by_their_numbers(as_bob, run):
+    other = another(run)
+    right = [LABELS[number % 4] for number in range(8)]
+    made = make_comparison(run=run, against=other, base=["no"] * 8, tuned=right, base_hash="cd" * 32)
+    text = as_bob.get(at("detail", made.pk)).text
+    assert f"the model of training {run.pk} scores 1.00 against 0.00 of the model of training {other.pk}" in text
+    assert f"The model of training {run.pk} is better" in text
 
 
 @pytest.mark.parametrize(

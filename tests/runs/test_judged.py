@@ -10,12 +10,15 @@ from django.urls import reverse
 from rftstudio.engine import presets
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.job import read_job
-from rftstudio.evaluations.actions import create_comparison
-from rftstudio.graders.actions import create_grader
+from rftstudio.evaluations.actions import compare_pair_once, create_comparison
+from rftstudio.evaluations.models import Comparison
+from rftstudio.evaluations.tasks import compare_finished
+from rftstudio.graders.actions import create_grader, publish_grader
 from rftstudio.graders.judges import actions as judging
 from rftstudio.registry.models import TunedModel
+from rftstudio.runs import actions
 from rftstudio.runs.jobs import Status
-from rftstudio.runs.judged import answers_of
+from rftstudio.runs.judged import answers_of, paid
 from rftstudio.runs.lent import lend
 from rftstudio.runs.tasks import start_job
 from tests.factories import make_base_model, make_run, make_taskset
@@ -84,6 +87,61 @@ def test_a_budget_in_money_needs_prices(workspace, bob, taskset):
     judging.change_judge(judge=judge, price_in=0.0, price_out=0.0)
     run = make_run(workspace=workspace, by=bob, taskset=taskset, settings={"judge_cost": 2.0})
     assert run.settings["judge_cost"] == 2.0
+
+
+@pytest.fixture
+def budgeted(workspace, bob, taskset):
+    """A training and its baseline, launched together for at most two in money; both over, each with a model."""
+    make_judge(workspace, price_in=1.0, price_out=2.0)
+    grader = create_grader(taskset=taskset, by=bob, spec=SCORE)
+    launch = {"base_model": make_base_model(), "preset": "quick", "settings": {"judge_cost": 2.0}}
+    versions = {"taskset_version": taskset.latest_version, "grader_version": publish_grader(grader=grader, by=bob)}
+    run = actions.publish_and_launch(taskset=taskset, grader=grader, **versions, **launch, by=bob, baseline=True)
+    return run, finished(run, "a"), finished(run.baseline, "b")
+
+
+def finished(run, digit):
+    run.tuned_model = TunedModel.objects.create(
+        workspace=run.workspace, base_model=run.base_model, name="T", path=str(run.directory), adapter_hash=digit * 64
+    )
+    run.status = Status.SUCCEEDED
+    run.save()
+    return run
+
+
+def spends_from(job) -> tuple[str, float] | None:
+    shared = read_job(job.directory).budget
+    return (str((job.directory / shared.file).resolve()), shared.share) if shared else None
+
+
+def test_a_launch_spends_its_budget_as_a_whole(budgeted):
+    run, rft, sft = budgeted
+    file = str(run.directory.resolve() / "judge-budget.jsonl")
+    train = answers_of(rft.settings) + answers_of(sft.settings)
+    n_test = run.taskset_version.counts["test"]
+    share = round(train / (train + 3 * 2 * 4 * n_test), 4)
+    assert 0.5 < share < 1
+    assert spends_from(rft) == spends_from(sft) == (file, share)
+    assert compare_finished() == 3
+    assert [spends_from(one) for one in Comparison.objects.all()] == [(file, 1.0)] * 3
+
+
+def test_what_is_asked_for_later_has_a_budget_of_its_own(budgeted, bob, workspace, taskset):
+    run, rft, sft = budgeted
+    assert spends_from(create_comparison(run=rft, by=bob, against=sft)) is None
+    sft.baseline_for = None
+    sft.save()
+    later = finished(actions.launch_baseline(run=rft, by=bob), "c")
+    own = str(later.directory.resolve() / "judge-budget.jsonl")
+    assert spends_from(later)[0] == own
+    assert spends_from(compare_pair_once(baseline=later)) == (own, 1.0)
+    assert spends_from(make_run(workspace=workspace, by=bob, taskset=taskset)) is None, "no budget, nothing to share"
+
+
+def test_what_the_others_of_the_launch_paid_is_not_left(budgeted):
+    reported = {"total_calls": 3, "total_tokens": 360, "total_cost": 0.25, "launch_tokens": 960, "launch_cost": 1.5}
+    found = paid(reported, budgeted[0].settings)
+    assert (found.cost, found.cost_left) == (0.25, 0.5)
 
 
 def test_how_many_answers_are_judged():

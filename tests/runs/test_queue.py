@@ -15,6 +15,7 @@ from rftstudio.runs.jobs import Status
 from rftstudio.runs.models import Run
 from rftstudio.runs.standing import standing, standing_of_next
 from tests.evaluations.build import make_tuned_run
+from tests.evaluations.readiness import start as start_readiness
 from tests.factories import make_base_model, make_run, make_taskset
 
 pytestmark = pytest.mark.django_db
@@ -130,8 +131,9 @@ def test_a_page_says_that_the_limit_is_what_holds_it(workspace, as_bob, settings
 
 def test_a_comparison_ahead_is_reckoned_from_its_trainings_own_validation(workspace, as_bob):
     tuned = make_tuned_run(workspace=workspace)
-    comparison, behind = create_comparison(run=tuned), of(workspace)
-    assert (queue.seconds_left(comparison), standing(behind).wait) == (None, None)
+    unknown, behind = create_comparison(run=tuned), of(workspace)
+    assert (queue.seconds_left(unknown), standing(behind).wait) == (None, None)
+    actions.cancel_job(job=unknown, by=None)
     answers = min(tuned.settings["eval_items"], tuned.taskset_version.counts["validation"])
     answers *= tuned.settings["eval_samples"]
     for step, seconds in ((0, 0), (10, 99.0), (20, 2.0 * answers)):
@@ -142,11 +144,25 @@ def test_a_comparison_ahead_is_reckoned_from_its_trainings_own_validation(worksp
             created_at=timezone.now(),
             data={"timing": {"evaluation": seconds}},
         )
+    comparison = create_comparison(run=tuned)
     total = comparison.progress["total"]
     assert queue.seconds_left(comparison) == pytest.approx(9 + 2 * total, rel=0.2)
     assert standing(behind).wait == queue.seconds_left(comparison)
     page = as_bob.get(reverse("evaluations:detail", args=[comparison.pk])).text
     assert "Next in line; it starts in a moment." in page
+
+
+def test_a_look_at_the_line_costs_as_much_for_many_as_for_one(workspace, django_assert_num_queries):
+    workspace.max_waiting = 30
+    workspace.save()
+    tuned, waiting = make_tuned_run(workspace=workspace), of(workspace)
+    for count in (1, 5):
+        for _ in range(count):
+            create_comparison(run=tuned)
+            start_readiness(taskset=tuned.taskset)
+            of(workspace)
+        with django_assert_num_queries(7):  # two for each of three kinds of job, and the workspaces' limits
+            assert standing(waiting).place > 2 * count
 
 
 def test_a_line_that_is_full_refuses_and_says_what_to_do(workspace, elsewhere, as_bob):
@@ -164,8 +180,34 @@ def test_a_line_that_is_full_refuses_and_says_what_to_do(workspace, elsewhere, a
     assert Run.objects.filter(workspace=workspace).count() == 2
     actions.pause_run(run=second, by=None)
     assert as_bob.post(url, typed).status_code == 302, "what is paused does not wait"
-    actions.resume_run(run=second, by=None)
-    assert second.status == Status.QUEUED, "it had been let in"
+
+
+@pytest.mark.parametrize(
+    ("button", "before"),
+    [
+        ("resume", {"status": Status.PAUSED, "handle": {"starts": 1, "at": 3}}),
+        ("continue", {"status": Status.FAILED, "culprit": "system", "error": "The disk is full."}),
+    ],
+)
+def test_what_has_worked_before_needs_room_in_the_line_as_well(workspace, elsewhere, as_bob, button, before):
+    workspace.max_waiting = 2
+    workspace.save()
+    ours = of(workspace)
+    before = {**before, "wish": "", "offsets": {"events": 4321}, "finished_at": timezone.now()}
+    Run.objects.filter(pk=ours.pk).update(**before)
+    first, _ = of(workspace, 2)
+    of(elsewhere)
+    page = as_bob.post(f"/runs/{ours.pk}/{button}/", follow=True).text
+    assert "2 jobs of this workspace wait in line already, and no more than 2 may. Wait until one of them" in page
+    assert "keeps all that it has learned" in page
+    assert f'action="/runs/{ours.pk}/{button}/"' in page
+    assert Run.objects.filter(pk=ours.pk).values(*before).get() == before, "nothing of it has changed"
+    assert queue.start_waiting() == [first]
+    as_bob.post(f"/runs/{ours.pk}/{button}/")
+    ours.refresh_from_db()
+    assert ours.status == Status.QUEUED
+    as_bob.post(f"/runs/{ours.pk}/{button}/")
+    assert Run.objects.filter(workspace=workspace, status=Status.QUEUED).count() == 2, "twice is once"
 
 
 def test_what_follows_a_training_by_itself_is_never_refused(workspace):
@@ -223,6 +265,32 @@ def test_launches_at_the_same_moment_do_not_overfill_the_line(workspace):
         connection.close()
 
     threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Run.objects.filter(status=Status.QUEUED).count() == 1
+    assert refused == ["1 job of this workspace waits in line already, and no more than 1 may."] * 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_trainings_resumed_at_the_same_moment_do_not_overfill_the_line(workspace):
+    runs = of(workspace, 3)
+    Run.objects.update(status=Status.PAUSED)
+    workspace.max_waiting = 1
+    workspace.save()
+    refused: list[str] = []
+    ready = threading.Barrier(3)
+
+    def work(run: Run) -> None:
+        ready.wait()
+        try:
+            actions.resume_run(run=run, by=None)
+        except SpecError as error:
+            refused.append(error.message)
+        connection.close()
+
+    threads = [threading.Thread(target=work, args=[run]) for run in runs]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,6 +1,7 @@
 """Ways of learning on the pages: launching SFT, SFT first, a baseline beside a training, and what their pages say."""
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from rftstudio.accounts.models import Workspace
@@ -8,9 +9,10 @@ from rftstudio.engine.approaches import APPROACHES, READ_BY
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.job import read_items, read_job
 from rftstudio.engine.presets import resolve
-from rftstudio.graders.actions import create_grader
+from rftstudio.graders.actions import create_grader, publish_grader
+from rftstudio.graders.models import Grader
 from rftstudio.registry.models import BaseModel
-from rftstudio.runs import curves
+from rftstudio.runs import curves, plan, queue
 from rftstudio.runs.actions import launch_baseline
 from rftstudio.runs.expect import outlook_of
 from rftstudio.runs.forms import DRAFT
@@ -112,6 +114,70 @@ def test_the_baseline_is_a_second_training_of_the_same(url, typed, as_bob, bob):
     assert f'It is the baseline of <a href="/runs/{rft.pk}/">' in text
     with pytest.raises(SpecError, match="has its SFT baseline"):
         launch_baseline(run=rft, by=bob)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("drafts", [True, False])
+def test_both_are_checked_before_the_line_is_held(url, typed, taskset, bob, as_bob, monkeypatch, drafts):
+    if not drafts:
+        grader = Grader.objects.used_by(taskset)
+        typed |= {"taskset_version": publish_version(taskset=taskset, by=bob).pk}
+        typed |= {"grader_version": publish_grader(grader=grader, by=bob).pk}
+    happened: list[tuple[str, bool]] = []
+
+    def watched(module, name):
+        real = getattr(module, name)
+
+        def watching(*given, **named):
+            happened.append((name, connection.in_atomic_block))
+            return real(*given, **named)
+
+        monkeypatch.setattr(module, name, watching)
+
+    watched(plan, "check_launch")
+    watched(queue, "require_room")
+    as_bob.post(url, {**typed, "baseline": "on"})
+    assert Run.objects.count() == 2
+    checked = ("check_launch", drafts)  # what is published on the way is taken back where the check refuses
+    assert happened == [checked, checked, ("require_room", True)]
+
+
+def test_a_baseline_is_added_later_from_the_page(workspace, bob, as_bob, as_vera, as_charlie):
+    rft = make_run(workspace=workspace, by=bob, settings={"steps": 30, "patience": 3}, seed=9)
+    url = f"/runs/{rft.pk}/baseline/"
+    assert f'action="{url}"' in as_bob.get(f"/runs/{rft.pk}/").text
+    assert url not in as_vera.get(f"/runs/{rft.pk}/").text
+    assert [client.post(url).status_code for client in (as_vera, as_charlie)] == [403, 404]
+    assert as_bob.get(url).status_code == 405
+    assert as_bob.post("/runs/99999/baseline/").status_code == 404
+    assert Run.objects.count() == 1
+    answer = as_bob.post(url)
+    sft = Run.objects.get(baseline_for=rft)
+    assert answer["Location"] == f"/runs/{sft.pk}/"
+    assert sft.settings == {**rft.settings, "approach": "sft"}
+    assert (sft.seed, sft.created_by, sft.beside) == (9, bob, rft)
+    assert url not in as_bob.get(f"/runs/{rft.pk}/").text
+    assert f"/runs/{sft.pk}/baseline/" not in as_bob.get(f"/runs/{sft.pk}/").text
+    assert "has its SFT baseline" in as_bob.post(url, follow=True).text
+    assert Run.objects.count() == 2
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_a_training_that_came_to_nothing_is_offered_none(workspace, bob, as_bob, status):
+    run = make_run(workspace=workspace, by=bob)
+    Run.objects.filter(pk=run.pk).update(status=status)
+    assert "/baseline/" not in as_bob.get(f"/runs/{run.pk}/").text
+
+
+def test_a_later_baseline_is_refused_in_a_sentence(workspace, bob, as_bob):
+    run = make_run(workspace=workspace, by=bob)
+    url = f"/runs/{run.pk}/baseline/"
+    Run.objects.filter(pk=run.pk).update(origin={"name": "The first", "step": 20})
+    assert "step 20 of “The first”, which is gone, so no baseline" in as_bob.post(url, follow=True).text
+    Run.objects.filter(pk=run.pk).update(origin={})
+    run.taskset_version.items.filter(split="train").update(reference_answer=None)
+    assert "nothing to copy" in as_bob.post(url, follow=True).text
+    assert Run.objects.count() == 1
 
 
 def test_a_baseline_that_finds_no_room_is_said_at_its_tick(url, typed, workspace, as_bob):

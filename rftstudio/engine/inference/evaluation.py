@@ -29,7 +29,7 @@ from rftstudio.engine.inference.answers import Answer, answer
 from rftstudio.engine.inference.loading import Prompt
 from rftstudio.engine.inference.sampler import Sampler
 from rftstudio.engine.job import Adapter, Job, read_items
-from rftstudio.engine.judging import described, judge_metrics, judging, used_up
+from rftstudio.engine.judging import described, judge_metrics, judging, spent_together, used_up
 from rftstudio.engine.presets import EvaluationSettings
 from rftstudio.engine.process import CANCELLED, ENDED, SUCCEEDED, Stop, run_job, say, write_result
 
@@ -225,7 +225,7 @@ class EvaluationRun:
                 "seconds": round(sum(row["seconds"] for row in own), 2),
             }
         seconds = round(self.seconds, 1)
-        spent = self.judges.budget.spent.to_json()
+        spent = {**self.judges.budget.spent.to_json(), **spent_together(self.judges)}
         write_result(self.directory, {"status": "succeeded", "models": models, "seconds": seconds, "judges": spent})
         shown = ", ".join(
             f"{name} {row['mean_score']:.3f}" if row["mean_score"] is not None else f"{name} without a score"

@@ -87,6 +87,15 @@ class Course:
             self.tracking.close()
         return self.trainer.stage.step(int(self.trainer.state.global_step))
 
+    def tell(self) -> None:
+        """Where nothing is to be trained any more: what a training that was killed at its end had told no tracker."""
+        if self.tracking is not None:
+            trainer, model = self.trainer, self.model_in_training
+            self.tracking.on_train_begin(
+                trainer.args, trainer.state, trainer.control, model=model, processing_class=self.tokenizer
+            )
+            self.tracking.close()
+
     def _handed_on(self, stage: Stage) -> Any:
         """The model with the adapter that the stage began with. Raises `SystemFault` where that is needed and gone."""
         before = checkpoints.at(self.reporter.directory, stage.before)

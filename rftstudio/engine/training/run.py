@@ -212,8 +212,10 @@ class TrainingRun:
             # What ended the run before it was killed ends it now, not a step later.
             end = endings.due(seconds=0.0) if saved.step < self.settings.steps else None
             if end is not None and end.kind == "early":
+                course.tell()
                 return self._settle(end, last=saved.step)
         if saved is not None and (end := self._unsaid_pause(saved.step)):
+            course.tell()
             return self._settle(end, last=saved.step)
         if self.stop.for_now:
             return self._settle(End("ended"), last=saved.step if saved else 0)

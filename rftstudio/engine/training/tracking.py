@@ -1,8 +1,9 @@
 """Tells trackers (`engine/trackers.py`) the figures of every step, through transformers' own callbacks.
 
 A tracker that fails is left alone for the rest of the process and said once as an event: it never fails a training.
-Each step is told once however often the training is killed or paused: `tracking.json` remembers how far they are (only
-a kill in the very moment of telling tells a step twice). All stages of a training are one run of theirs.
+Each step is told once however often the training is killed or paused: `tracking.json` remembers how far each of them
+is (only a kill in the very moment of telling tells a step twice), and what one lacks is told it at the next start, from
+the log of events. All stages of a training are one run of theirs.
 Figures and settings are sent, never a task or an answer.
 """
 
@@ -74,21 +75,29 @@ class Tracking(TrainerCallback):
     def _figures(
         self, metrics: dict[str, Any], args: Any, state: TrainerState, control: TrainerControl, **more: Any
     ) -> None:
-        """Tell a step that has not been told yet, under its own number (transformers counts updates)."""
-        if not self._inner or not metrics or metrics["step"] <= self._state["step"]:
+        """Tell a step to those that do not have it yet, under its own number (transformers counts updates)."""
+        if not metrics:
             return
         counted, state.global_step = state.global_step, metrics["step"]
         try:
-            self._tell("on_log", args, state, control, logs=told(metrics), **more)
+            for name in list(self._inner):
+                if metrics["step"] > self._reached(name):
+                    self._tell("on_log", args, state, control, names=[name], logs=told(metrics), **more)
+                    if name in self._inner:
+                        self._state["told"][name] = metrics["step"]
+                        self._write()
         finally:
             state.global_step = counted
-        self._state["step"] = metrics["step"]
-        self._write()
 
-    def _tell(self, what: str, *arguments: Any, **more: Any) -> None:
-        for name, callback in list(self._inner.items()):
+    def _reached(self, name: str) -> int:
+        """The last step that a tracker has been told; in older files they all had the same."""
+        step: int = self._state["told"].get(name, self._state["step"])
+        return step
+
+    def _tell(self, what: str, *arguments: Any, names: Sequence[str] | None = None, **more: Any) -> None:
+        for name in list(self._inner) if names is None else names:
             try:
-                getattr(callback, what)(*arguments, **more)
+                getattr(self._inner[name], what)(*arguments, **more)
             except Exception as error:
                 self._give_up(name, error)
 
@@ -123,6 +132,8 @@ class Tracking(TrainerCallback):
         if "mlflow" in self._inner:
             import mlflow
 
+            # By default it answers before the figures are sent, and a kill would lose those that count as told.
+            self._inner["mlflow"]._async_log = False
             run = mlflow.active_run()
             if run is not None:
                 self._state["mlflow"] = run.info.run_id
@@ -133,7 +144,7 @@ class Tracking(TrainerCallback):
             row = json.loads((self.directory / STATE_FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             row = {}
-        return {"step": -1, **row}
+        return {"step": -1, "told": {}, **row}
 
     def _write(self) -> None:
         temporary = self.directory / f"{STATE_FILE}.part"

@@ -16,7 +16,7 @@ from rftstudio.accounts.models import User
 from rftstudio.accounts.request import Request
 from rftstudio.engine.errors import EngineError, SpecError
 from rftstudio.evaluations import export, figures, words
-from rftstudio.evaluations.actions import compare_again, create_comparison, default_settings
+from rftstudio.evaluations.actions import compare_again, create_comparison, default_settings, opponents_of
 from rftstudio.evaluations.evidence import item_of, keep_compared
 from rftstudio.evaluations.forms import ComparisonForm, ItemFilter
 from rftstudio.evaluations.models import Answer, Comparison
@@ -131,7 +131,11 @@ def _called(comparison: Comparison) -> dict[str, str]:
     """What sentences call the two models, where they are not base and tuned."""
     if comparison.against is None:
         return {}
-    return {side: f"the {name} model" for side, name in comparison.names.items()}
+    numbered = {side: name.startswith("Training ") for side, name in comparison.names.items()}
+    return {
+        side: f"the model of {name.lower()}" if numbered[side] else f"the {name} model"
+        for side, name in comparison.names.items()
+    }
 
 
 def _items(request: Request, comparison: Comparison) -> dict[str, Any]:
@@ -156,12 +160,15 @@ def _proof(weight: dict[str, Any]) -> str:
 def compare(request: Request, pk: int) -> HttpResponse:
     runs = Run.objects.select_related("workspace", "taskset_version__taskset", "tuned_model", "base_model")
     run = fetch(request, runs, Action.EDIT, pk=pk)
-    initial = {**default_settings(run), "seed": run.seed}
-    form = ComparisonForm(request.POST if request.method == "POST" else None, initial=initial)
+    against = request.GET.get("against", "")
+    initial = {**default_settings(run), "seed": run.seed, "against": against if against.isdecimal() else None}
+    data = request.POST if request.method == "POST" else None
+    form = ComparisonForm(data, initial=initial, opponents=opponents_of(run))
     if request.method == "POST" and form.is_valid():
         assert isinstance(request.user, User)
         try:
-            made = create_comparison(run=run, by=request.user, settings=form.settings, seed=form.cleaned_data["seed"])
+            chosen = {"seed": form.cleaned_data["seed"], "against": form.cleaned_data["against"]}
+            made = create_comparison(run=run, by=request.user, settings=form.settings, **chosen)
             return redirect("evaluations:detail", made.pk)
         except EngineError as error:
             form.add_error(_field_of(error, form), str(error))

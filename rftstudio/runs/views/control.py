@@ -1,4 +1,4 @@
-"""The buttons of a training's page: pause, resume, continue, stop, and keep a checkpoint."""
+"""The buttons of a training's page: pause, resume, continue, stop, add a baseline, and keep a checkpoint."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 from rftstudio.accounts.access import Action, fetch
 from rftstudio.accounts.models import User
 from rftstudio.accounts.request import Request
-from rftstudio.engine.errors import EngineError
+from rftstudio.engine.errors import EngineError, SpecError
 from rftstudio.runs import actions
 from rftstudio.runs.models import Run
 from rftstudio.runs.settle import keep_checkpoint
@@ -36,6 +36,22 @@ def resume(request: Request, pk: int) -> HttpResponse:
 @require_POST
 def go_on(request: Request, pk: int) -> HttpResponse:
     return _do(request, pk, actions.continue_run)
+
+
+@require_POST
+def baseline(request: Request, pk: int) -> HttpResponse:
+    """Add an SFT of the same tasks and settings to a training that was launched without."""
+    run = fetch(request, RUNS, Action.EDIT, pk=pk)
+    try:
+        made = actions.launch_baseline(run=run, by=_person(request))
+    except SpecError as error:
+        messages.error(request, f"{error.message} {error.fix}")
+        return redirect("runs:detail", run.pk)
+    except EngineError as error:
+        messages.error(request, str(error))
+        return redirect("runs:detail", run.pk)
+    messages.success(request, "Launched. When it is over, base, SFT and RFT are compared on the test tasks.")
+    return redirect("runs:detail", made.pk)
 
 
 def _do(request: Request, pk: int, action: Callable[..., Run]) -> HttpResponse:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rftstudio.engine.grading import parse_spec, recompute
+from rftstudio.engine.grading.judges.purse import Purse
 from rftstudio.engine.training.run import run
 from rftstudio.engine.types import Grade
 from tests.engine.judge_server import Answer, JudgeServer, completion, error, graded
@@ -157,6 +158,21 @@ def test_a_budget_ends_the_run_early_with_its_best_checkpoint(
     assert last["data"]["status"] == "succeeded"
     assert "Ended early, after step" in last["message"]
     assert 5000 <= of_type(directory, "metrics")[-1]["judges"]["total_tokens"] < 5000 + 8 * 120
+
+
+def test_what_another_job_of_the_launch_has_paid_is_not_there_any_more(make_job: MakeJob, serve: Any) -> None:
+    directory = with_judge(make_job(grader=RUBRIC, steps=30, eval_interval=1, judge_tokens=10_000), serve(verdict))
+    job = json.loads((directory / "job.json").read_text())
+    job["budget"] = {"file": "../judge-budget.jsonl", "share": 0.8}
+    (directory / "job.json").write_text(json.dumps(job))
+    Purse(directory.parent / "judge-budget.jsonl").add(5000, 0.0)
+    assert run(directory) == 0
+    ended = json.loads((directory / "result.json").read_text())["ended_early"]
+    assert ended == "Of the judge budget of 10,000 tokens, 8,000 are used up; the rest is kept for comparing."
+    told = of_type(directory, "metrics")[-1]["judges"]
+    assert 3000 <= told["total_tokens"] < 3000 + 8 * 120
+    assert told["launch_tokens"] == 5000 + told["total_tokens"]
+    assert Purse(directory.parent / "judge-budget.jsonl").total().tokens == told["launch_tokens"]
 
 
 def test_a_budget_that_ends_before_any_evaluation_leaves_the_last_checkpoint(make_job: MakeJob, serve: Any) -> None:

@@ -8,6 +8,7 @@ import pytest
 from rftstudio.engine.training import reporter, tracking
 from rftstudio.engine.training.run import run
 from tests.engine.training.conftest import MakeJob, curve, log
+from tests.engine.training.test_endings import ALWAYS, cut
 from tests.engine.training.test_sft import WARM
 from tests.engine.training.test_survives import Killed, kill_at
 
@@ -91,6 +92,67 @@ def test_killed_and_started_again_each_step_is_told_once_in_one_run(
     assert found.info.status == "FINISHED"
     assert found.info.run_name == directory.name
     assert [row for row in log(directory, "events.jsonl") if row["type"] == "tracker"] == []
+
+
+def mlflow_steps(directory: Path) -> tuple[str, list[int]]:
+    """The state of the training's one run at MLflow, and for which steps it knows how long they took."""
+    import mlflow
+
+    client = mlflow.MlflowClient()
+    (experiment,) = [one for one in client.search_experiments() if one.name == "rft"]
+    (found,) = client.search_runs([experiment.experiment_id])
+    assert found.info.run_name == directory.name
+    return found.info.status, [one.step for one in client.get_metric_history(found.info.run_id, "timing.step")]
+
+
+def test_one_that_was_away_is_told_at_the_next_start_and_the_others_not_again(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = reports_to(make_job(), "tensorboard", "mlflow")
+    with monkeypatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")  # nothing listens there
+        patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        kill_at(patch, 14)
+        with pytest.raises(Killed):
+            run(directory)
+    assert run(directory) == 0
+    assert mlflow_steps(directory) == ("FINISHED", list(range(7)))
+    assert {step: len(values) for step, values in drawn(directory)["train/timing.step"].items()} == dict.fromkeys(
+        range(7), 1
+    )
+
+
+def test_a_training_that_has_nothing_left_to_train_tells_what_is_left(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = reports_to(make_job(grader=ALWAYS, patience=2, eval_interval=1), "tensorboard", "mlflow")
+    with monkeypatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+        patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        assert run(directory) == 0
+    cut(directory / "events.jsonl", 1)  # killed after its last checkpoint, before it said that it was over
+    (directory / "result.json").unlink()
+    assert run(directory) == 0
+    assert mlflow_steps(directory) == ("FINISHED", [0, 1, 2])
+    assert {step: len(values) for step, values in drawn(directory)["train/timing.step"].items()} == dict.fromkeys(
+        range(3), 1
+    )
+
+
+def test_what_counts_as_told_has_arrived(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    import mlflow
+
+    directory = reports_to(make_job(steps=2), "mlflow")
+    real, arrived = mlflow.log_metrics, []
+
+    def watched(*given: object, **named: object) -> object:
+        arrived.append(named.get("synchronous"))
+        return real(*given, **named)
+
+    monkeypatch.setattr(mlflow, "log_metrics", watched)
+    assert run(directory) == 0
+    assert len(arrived) == 3
+    assert False not in arrived, "what is sent in the background dies with the process"
 
 
 def test_two_stages_are_one_run(make_job: MakeJob) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading.failure import NoScore
 from rftstudio.engine.grading.judges.endpoint import JudgeEndpoint
+from rftstudio.engine.grading.judges.purse import Purse
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,26 @@ class Spent:
 
 
 class Budget:
-    """tokens, cost: what may be spent; 0 sets no limit. Shared by all judges of a run and by their threads."""
+    """tokens, cost: what may be spent; 0 sets no limit. Shared by all judges of a run and by their threads.
 
-    def __init__(self, *, tokens: int = 0, cost: float = 0.0) -> None:
+    purse: where it is spent together with other jobs; the limits are then those of all of them. share: the part of the
+    limits after which this job stops, so that something is left for those that follow.
+    """
+
+    def __init__(
+        self,
+        *,
+        tokens: int = 0,
+        cost: float = 0.0,
+        purse: Purse | None = None,
+        share: float = 1.0,
+        spent: Spent | None = None,
+    ) -> None:
         self.tokens = tokens
         self.cost = cost
-        self._spent = Spent()
+        self.purse = purse
+        self.share = share
+        self._spent = spent or Spent()
         self._lock = threading.Lock()
 
     @property
@@ -67,15 +82,23 @@ class Budget:
                 cost=was.cost + cost,
             )
 
+        if self.purse is not None and (tokens or cost):
+            self.purse.add(tokens, cost)
+
     @property
     def used_up(self) -> str:
         """A sentence on what is used up; "" while there is something left."""
-        spent = self.spent
-        if self.tokens and spent.tokens >= self.tokens:
-            return f"The judge budget of {self.tokens:,} tokens is used up."
-        if self.cost and spent.cost >= self.cost:
-            return f"The judge budget of {self.cost:g} in money is used up."
+        spent = self.purse.total() if self.purse is not None else self.spent
+        if self.tokens and spent.tokens >= self.share * self.tokens:
+            return self._used_up(f"{self.tokens:,} tokens", f"{int(self.share * self.tokens):,}")
+        if self.cost and spent.cost >= self.share * self.cost:
+            return self._used_up(f"{self.cost:g} in money", f"{self.share * self.cost:.3g}")
         return ""
+
+    def _used_up(self, whole: str, mine: str) -> str:
+        if self.share < 1:
+            return f"Of the judge budget of {whole}, {mine} are used up; the rest is kept for comparing."
+        return f"The judge budget of {whole} is used up."
 
     def check(self) -> None:
         """Raises `NoScore` when nothing is left: the answer is then neither judged nor paid for."""

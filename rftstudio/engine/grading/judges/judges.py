@@ -10,13 +10,17 @@ from rftstudio.engine.grading.judges.budget import Budget, Spent, require_prices
 from rftstudio.engine.grading.judges.cache import Cache, Paid, key_of
 from rftstudio.engine.grading.judges.client import Judge, Patience
 from rftstudio.engine.grading.judges.endpoint import JudgeEndpoint
+from rftstudio.engine.grading.judges.purse import Purse
 from rftstudio.engine.grading.judges.question import Question
 
 T = TypeVar("T")
 
 
 class Judges:
-    """file: where replies and payments are kept across restarts. Raises `SpecError` for a budget it cannot keep."""
+    """file: where replies and payments are kept across restarts. purse, share: as `Budget` has them.
+
+    Raises `SpecError` for a budget it cannot keep.
+    """
 
     def __init__(
         self,
@@ -25,14 +29,18 @@ class Judges:
         tokens: int = 0,
         cost: float = 0.0,
         file: Path | None = None,
+        purse: Purse | None = None,
+        share: float = 1.0,
         patience: Patience | None = None,
     ) -> None:
         self.endpoints = {endpoint.name: endpoint for endpoint in endpoints}
-        self.budget = Budget(tokens=tokens, cost=cost)
-        require_prices(list(self.endpoints.values()), self.budget)
         self.cache = Cache(file)
-        for paid in self.cache.restored:
-            self.budget.add(calls=1, tokens=paid.tokens, cost=paid.cost)
+        restored = self.cache.restored  # in the purse since they were paid
+        before = Spent(
+            calls=len(restored), tokens=sum(paid.tokens for paid in restored), cost=sum(paid.cost for paid in restored)
+        )
+        self.budget = Budget(tokens=tokens, cost=cost, purse=purse, share=share, spent=before)
+        require_prices(list(self.endpoints.values()), self.budget)
         self._judges = {
             name: Judge(endpoint, budget=self.budget, cache=self.cache, patience=patience or Patience())
             for name, endpoint in self.endpoints.items()

@@ -1,0 +1,68 @@
+"""A budget that several jobs spend together: each sees what the others paid, none is counted twice."""
+
+import threading
+
+from rftstudio.engine.grading.judges.purse import Purse
+from tests.engine.grading.judges.test_judges import GOOD, mark
+from tests.engine.judge_server import completion, judged
+
+
+def test_payments_of_all_are_added_and_torn_lines_passed_over(tmp_path):
+    file = tmp_path / "of a launch" / "judge-budget.jsonl"
+    mine, other = Purse(file), Purse(file)
+    assert mine.total() == (0, 0.0)
+    mine.add(100, 0.5)
+    assert other.total() == (100, 0.5)
+    with file.open("ab") as torn:
+        torn.write(b'{"tokens": 7')
+    assert other.total() == (100, 0.5)
+    other.add(20, 0.25)
+    assert mine.total() == other.total() == Purse(file).total() == (120, 0.75)
+
+
+def test_payments_at_the_same_moment_are_all_kept(tmp_path):
+    file = tmp_path / "judge-budget.jsonl"
+
+    def pay() -> None:
+        purse = Purse(file)
+        for _ in range(200):
+            purse.add(1, 0.0)
+            purse.total()
+
+    threads = [threading.Thread(target=pay) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Purse(file).total().tokens == 1200
+
+
+def test_jobs_share_what_is_left_and_one_that_starts_again_pays_nothing_twice(serve, tmp_path):
+    server = serve(lambda body: completion(GOOD))  # 120 tokens a call
+    file, replies = tmp_path / "judge-budget.jsonl", tmp_path / "judge-replies.jsonl"
+    with judged(server, tokens=600, purse=Purse(file), file=replies):
+        assert [mark(str(n)).score for n in range(3)] == [0.75] * 3
+    with judged(server, tokens=600, purse=Purse(file)) as other:
+        assert mark("of another").score == 0.75
+        with judged(server, tokens=600, purse=Purse(file), file=replies) as again:
+            assert again.budget.spent.tokens == 360
+            assert mark("0").score == 0.75, "known, and free"
+            assert mark("3").score == 0.75
+            found = mark("4")
+        assert found.score is None
+        assert "The judge budget of 600 tokens is used up." in found.reason
+        assert other.budget.used_up
+        assert other.budget.spent.tokens == 120
+    assert len(server.requests) == 5
+
+
+def test_a_share_leaves_something_for_those_that_follow(serve, tmp_path):
+    server = serve(lambda body: completion(GOOD))
+    file, prices = tmp_path / "judge-budget.jsonl", {"price_in": 10.0, "price_out": 50.0}
+    with judged(server, cost=0.01, share=0.6, purse=Purse(file), **prices) as training:
+        assert [mark(str(n)).score for n in range(4)] == [0.75, 0.75, 0.75, None]
+        says = "Of the judge budget of 0.01 in money, 0.006 are used up; the rest is kept for comparing."
+        assert training.budget.used_up == says
+    with judged(server, cost=0.01, purse=Purse(file), **prices) as comparison:
+        assert [mark(str(n)).score for n in range(3)] == [0.75, 0.75, None]
+        assert comparison.budget.used_up == "The judge budget of 0.01 in money is used up."
