@@ -192,3 +192,19 @@ def test_each_answer_is_told_of_once_as_it_ends(
         assert lengths == sorted(lengths)
         assert lengths[0] < lengths[-1]
         assert any(one.truncated for row in answers for one in row)
+
+
+def test_a_model_in_bfloat16_says_how_likely_its_tokens_were() -> None:
+    """As on a GPU: prompts are shared, and a fresh forward pass finds the same log-probabilities up to its rounding."""
+    model = tiny_model().to(torch.bfloat16)
+    assert best_decoder(model, 2) is SharedDecoder
+    prompts = [[5, 6, 7, 8, 9, 10, 11, 12, 13, 14], [5, 6, 7, 8, 9, 10, 11, 12, 13, 20, 21]]
+    sampler = Sampler(model, stop=[2], pad=2)
+    groups = sampler.sample(prompts, [[1, 2, 3], [4, 5, 6]], max_new_tokens=6, temperature=1.0)
+    for prompt, group in zip(prompts, groups, strict=True):
+        for answer in group:
+            ids = torch.tensor([prompt + answer.tokens])
+            with torch.inference_mode():
+                logits = model(ids).logits[0, len(prompt) - 1 : -1].float()
+            fresh = torch.log_softmax(logits, -1).gather(1, torch.tensor(answer.tokens)[:, None])[:, 0]
+            assert torch.allclose(torch.tensor(answer.logps), fresh, atol=0.1)

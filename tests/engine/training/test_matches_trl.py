@@ -1,5 +1,6 @@
 """Loss and gradient are those of stock TRL, whatever is shared, split or left out on the way."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,16 +30,19 @@ def settings_of(method: str = "dapo", **changes: Any) -> TrainingSettings:
     return TrainingSettings.read(resolve("quick", {**size, "loss_type": method, **changes}))
 
 
-def trainer_pair(tmp: str, settings: TrainingSettings) -> tuple[GRPOTrainer, StudioTrainer]:
-    """Stock and ours, with the same weights and an adapter that does something."""
+def trainer_pair(tmp: str, settings: TrainingSettings, *, short: bool = False) -> tuple[GRPOTrainer, StudioTrainer]:
+    """Stock and ours, with the same weights and an adapter that does something. short: in bfloat16, as on a GPU."""
     tokenizer = tiny_tokenizer()
     prompts = lay_out(tokenizer, [Item.from_json(row) for row in rows(8, shots=2)])
     dataset = Dataset.from_dict({"prompt": [p.item.id for p in prompts], "row": list(range(len(prompts)))})
     pair = []
     for ours in (False, True):
+        args = configure(settings, output_dir=tmp, seed=3, on_cpu=True)
+        if short:
+            args.bf16, args.mixed_precision = True, "bf16"
         common = {
-            "model": tiny_model(),
-            "args": configure(settings, output_dir=tmp, seed=3, on_cpu=True),
+            "model": tiny_model().to(torch.bfloat16) if short else tiny_model(),
+            "args": args,
             "processing_class": tokenizer,
             "train_dataset": dataset,
             "peft_config": LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM"),
@@ -49,7 +53,7 @@ def trainer_pair(tmp: str, settings: TrainingSettings) -> tuple[GRPOTrainer, Stu
                 settings=settings, prompts=prompts, sampler=sampler, rewarder=lambda p, c: [], **common
             )
             sampler.model = trainer.model
-            assert fold(trainer.model)
+            assert fold(trainer.model) != short
         else:
             trainer = GRPOTrainer(reward_funcs=lambda completions, **_: [0.0] * len(completions), **common)
         generator = torch.Generator().manual_seed(5)
@@ -297,6 +301,22 @@ def test_gradient_accumulation(
     whole = with_logps(pair[0], batch(seed=4, groups=4), old=everything, ref=everything)
     halves = [{k: v[part] if v.ndim else v for k, v in whole.items()} for part in (slice(0, 8), slice(8, 16))]
     check(pair, *halves)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_in_bfloat16_it_is_as_near_to_the_exact_gradient_as_stock_trl(
+    pair: tuple[GRPOTrainer, StudioTrainer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    short = trainer_pair(str(tmp_path), settings_of(), short=True)
+    assert short[1].packs
+    use(pair, monkeypatch, method)
+    use(short, monkeypatch, method)
+    split(monkeypatch, 20)
+    inputs = with_logps(pair[0], batch(seed=6), old=True, ref=False)
+    exact = loss_and_gradient(pair[0], inputs)[1]
+    stock, ours = (float((loss_and_gradient(one, inputs)[1] - exact).norm() / exact.norm()) for one in short)
+    assert short[0].accelerator.mixed_precision == short[1].accelerator.mixed_precision == "bf16"
+    assert ours < 1.3 * stock
 
 
 def test_nothing_to_learn_leaves_zero_gradients(pair: tuple[GRPOTrainer, StudioTrainer]) -> None:
