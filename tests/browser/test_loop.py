@@ -82,7 +82,7 @@ def watch_the_curve(page: Page, run: int) -> None:
     page.wait_for_function(f"() => ({walk.POINTS})() > {points}", timeout=30_000)
     assert page.evaluate("window.neverReloaded"), "the page was loaded again while the training ran"
     walk.pill(page, "Finished")
-    expect(page.locator(".run-sentence")).to_contain_text("All 120 steps in")
+    expect(page.locator(".run-sentence")).to_contain_text("All 120 steps done")
     known = page.request.get(f"/runs/{run}/points/?since=-1").json()["points"]
     assert [point["step"] for point in known] == list(range(121))
     page.wait_for_function(f"() => ({walk.POINTS})() === 120")

@@ -1,6 +1,9 @@
 """A run's page and the small answers that keep it live."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from rftstudio.engine.presets import resolve
 from rftstudio.runs.jobs import Status
@@ -69,6 +72,19 @@ def test_an_ended_run_asks_for_nothing_more(run, as_bob):
     assert answer["HX-Refresh"] == "true"
 
 
+def test_two_durations_each_by_its_name_and_everywhere_the_same(workspace, as_bob):
+    run, other = (run_at(8, workspace=workspace, total=8, status=Status.SUCCEEDED) for _ in range(2))
+    began = timezone.now() - timedelta(seconds=63)
+    Run.objects.filter(pk=run.pk).update(started_at=began, finished_at=began + timedelta(seconds=63))
+    text = as_bob.get(f"/runs/{run.pk}/").text
+    assert "All 8 steps done; 1 min 03 s from start to end" in text
+    assert '1 min 03 s</span><span class="stat-label">from start to end, of it 22 s in its steps' in text
+    listed = as_bob.get(f"/w/{workspace.slug}/runs/").text
+    assert 'data-label="Start to end" class="number nowrap"><div>1 min 03 s' in listed
+    compared = as_bob.get(f"/w/{workspace.slug}/runs/compare/?run={run.pk}&run={other.pk}").text
+    assert '<td class="number nowrap">1 min 03 s</td><td class="number nowrap">22 s</td>' in compared
+
+
 def test_status_is_304_while_nothing_changed(run, as_bob):
     Run.objects.filter(pk=run.pk).update(started_at=None)  # no clock on the page
     first = as_bob.get(f"/runs/{run.pk}/status/")
@@ -81,7 +97,7 @@ def test_status_is_304_while_nothing_changed(run, as_bob):
 def test_where_the_time_went_in_words(run, as_bob):
     # Eight validations and steps: 8 × 1 s sampling, 8 × 0.9 s learning, 8 × 0.1 s grading, 2 × 3 s evaluating.
     text = as_bob.get(f"/runs/{run.pk}/?tab=curves").text
-    assert "In all: sampling answers 36 %, learning 33 %, evaluating 27 %, grading 4 %." in text
+    assert "Of the time in its steps: sampling answers 36 %, learning 33 %, evaluating 27 %, grading 4 %." in text
 
 
 def test_points_since(run, as_bob):

@@ -20,6 +20,7 @@ from rftstudio.runs import browse, curves, queue
 from rftstudio.runs.export import tensorboard_files
 from rftstudio.runs.jobs import ENDED_STATUSES, Status
 from rftstudio.runs.judged import paid_of_points
+from rftstudio.runs.measures import training_seconds
 from rftstudio.runs.models import Run, RunEvent
 from rftstudio.runs.progress import coarse, seconds_left, within_limit
 from rftstudio.runs.settle import best_checkpoint
@@ -156,6 +157,7 @@ def _standing(run: Run, found: list[dict[str, Any]]) -> dict[str, Any]:
         "latest": found[-1] if found else None,
         "left": coarse(left) if left is not None else None,
         "spent": spent,
+        "worked": training_seconds(found)[-1] if found else None,
         "line": standing(run),
         "unattended": run.status == Status.QUEUED and queue.unattended(run),
         "findings": [(one, curves.evidence(one, found)) for one in curves.findings(run, found)],
