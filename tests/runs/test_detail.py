@@ -72,6 +72,20 @@ def test_an_ended_run_asks_for_nothing_more(run, as_bob):
     assert answer["HX-Refresh"] == "true"
 
 
+@pytest.mark.parametrize("status", [Status.SUCCEEDED, Status.CANCELLED])
+def test_going_on_with_changes_is_offered_at_its_end(workspace, as_bob, as_vera, status):
+    run = run_at(7, workspace=workspace, status=status)
+    link = f'href="/tasksets/{run.taskset.pk}/launch/?from={run.pk}&amp;step=5"'
+    head = as_bob.get(f"/runs/{run.pk}/").text.partition('aria-label="What now"')[2].partition("</section>")[0]
+    assert link in head
+    assert "Continue with changes" in head
+    assert link not in as_vera.get(f"/runs/{run.pk}/").text
+    run.checkpoints.update(removed=True)
+    assert link not in as_bob.get(f"/runs/{run.pk}/").text
+    running = run_at(7, workspace=workspace)
+    assert "Continue with changes" not in as_bob.get(f"/runs/{running.pk}/").text
+
+
 def test_two_durations_each_by_its_name_and_everywhere_the_same(workspace, as_bob):
     run, other = (run_at(8, workspace=workspace, total=8, status=Status.SUCCEEDED) for _ in range(2))
     began = timezone.now() - timedelta(seconds=63)
