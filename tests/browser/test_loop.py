@@ -33,7 +33,7 @@ def test_from_a_form_to_a_better_model(page: Page, studio: Studio):
     expect(page.locator(".lead")).to_contain_text(re.compile(r"tasks version \d+ · grader “Main grader” version \d+"))
     watch_the_curve(page, run)
     read_the_answers_of_a_step(page)
-    page.get_by_role("link", name="See the comparison").click()
+    page.get_by_role("link", name="See base and tuned side by side").click()
     if page.url.endswith("/comparisons/"):  # pressed before it had been made: the list, where it appears
         page.get_by_role("region", name="Comparisons").get_by_role("link").first.click()
     compare(page, studio, run)

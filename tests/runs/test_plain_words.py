@@ -1,6 +1,10 @@
 """Words of the trade are explained on the page where they stand, for somebody who has never trained a model."""
 
+import re
+from pathlib import Path
+
 import pytest
+from django.conf import settings
 
 from rftstudio.graders.actions import create_grader
 from rftstudio.registry.models import TunedModel
@@ -47,9 +51,9 @@ def test_nats(workspace, as_bob):
 
 def test_hashes(workspace, as_bob):
     run = run_at(5, workspace=workspace, status=Status.SUCCEEDED)
-    settings = as_bob.get(f"/runs/{run.pk}/?tab=settings").text
-    assert "fingerprints of contents" in settings
-    assert "its hash is a fingerprint of them" in settings
+    made_from = as_bob.get(f"/runs/{run.pk}/?tab=settings").text
+    assert "fingerprints of contents" in made_from
+    assert "its hash is a fingerprint of them" in made_from
     tuned = TunedModel.objects.create(
         workspace=workspace, base_model=run.base_model, name="Tuned", path="/nowhere", adapter_hash="a" * 64
     )
@@ -57,3 +61,17 @@ def test_hashes(workspace, as_bob):
     assert "a fingerprint, which no other weights have" in as_bob.get(f"/models/{tuned.pk}/").text
     base = as_bob.get(f"/w/{workspace.slug}/models/{run.base_model.pk}/").text
     assert "SHA-256 is a file’s fingerprint" in base
+
+
+def test_what_compares_says_what_it_compares():
+    """Trainings, base and tuned, versions of a grader: three things, so no button is called “Compare” alone."""
+    text = "".join(path.read_text() for path in Path(settings.BASE_DIR, "templates").rglob("*.html"))
+    assert not re.findall(r">\s*Compare(?: again|…)?\s*</(?:a|button|summary)>", text)
+
+
+def test_three_comparisons_by_their_names(workspace, as_bob):
+    run = run_at(5, workspace=workspace, status=Status.SUCCEEDED)
+    page = as_bob.get(f"/runs/{run.pk}/").text
+    assert "Chart beside others…" in page
+    assert "See base and tuned side by side" in page
+    assert "Chart the ticked trainings" in as_bob.get(f"/w/{workspace.slug}/runs/").text
