@@ -163,7 +163,7 @@ def test_discards_and_missing_scores_are_named(run, as_bob):
     assert "no score" in text
 
 
-@pytest.mark.parametrize("tab", ["answers", "curves", "events", "settings", "log", "nonsense"])
+@pytest.mark.parametrize("tab", ["answers", "curves", "events", "settings", "downloads", "log", "nonsense"])
 def test_tabs_whole_and_as_fragment(run, tab, as_vera):
     url = f"/runs/{run.pk}/?tab={tab}"
     assert as_vera.get(url).status_code == 200

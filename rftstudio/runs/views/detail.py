@@ -17,7 +17,7 @@ from rftstudio.engine.job import read_job
 from rftstudio.engine.trackers import TENSORBOARD_FOLDER, TRACKERS, Tracker
 from rftstudio.lib import charts
 from rftstudio.runs import browse, curves, queue
-from rftstudio.runs.export import tensorboard_files
+from rftstudio.runs.export import FILES, tensorboard_files
 from rftstudio.runs.jobs import ENDED_STATUSES, Status
 from rftstudio.runs.judged import paid_of_points
 from rftstudio.runs.measures import training_seconds
@@ -25,6 +25,7 @@ from rftstudio.runs.models import Run, RunEvent
 from rftstudio.runs.progress import coarse, seconds_left, within_limit
 from rftstudio.runs.settle import best_checkpoint
 from rftstudio.runs.standing import standing
+from rftstudio.runs.views.export import downloads
 from rftstudio.runs.views.follow import task_list
 
 RUNS = Run.objects.select_related(
@@ -37,12 +38,12 @@ TABS = {
     "curves": "Curves",
     "events": "Events",
     "settings": "Settings",
+    "downloads": "Downloads",
     "log": "Log",
 }
 GROUPS = 12  # tasks shown at once
 EVENTS = 50
 LOG_BYTES = 64 * 1024
-FILES = {"events": "events.jsonl", "rollouts": "rollouts.jsonl", "job": "job.json", "log": "log.txt"}
 
 
 @require_safe
@@ -268,5 +269,6 @@ TAB_CONTEXTS = {
     "curves": _curves,
     "events": _events,
     "settings": _settings,
+    "downloads": downloads,
     "log": _log,
 }
