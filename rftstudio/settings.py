@@ -280,7 +280,7 @@ try:
     REPORT_TO = read_names(os.environ.get("RFT_REPORT_TO", "").split(","))
 except SpecError as error:
     raise ImproperlyConfigured(f"RFT_REPORT_TO={os.environ['RFT_REPORT_TO']!r} cannot be used: {error}") from error
-JOB_ENDED_TASKS = ["evaluations.compare_finished"]  # woken at once when a job has ended
+JOB_ENDED_TASKS = ["evaluations.compare_finished", "runs.look_at_speeds"]  # woken at once when a job has ended
 
 LOGGING = {
     "version": 1,

@@ -16,10 +16,11 @@ SFT: Literal["sft"] = "sft"
 
 @dataclass(frozen=True, slots=True)
 class Approach:
-    """One way. label and summary: for people. copies, reinforces: the stages it has."""
+    """One way. label, summary: for a choice; in_full: with nothing abbreviated. copies, reinforces: its stages."""
 
     name: str
     label: str
+    in_full: str
     summary: str
     copies: bool
     reinforces: bool
@@ -31,6 +32,7 @@ APPROACHES: dict[str, Approach] = {
         Approach(
             RFT,
             "Reinforce (RFT)",
+            "reinforcement fine-tuning (RFT)",
             "The model tries, the grader marks every answer, and better answers become likelier.",
             copies=False,
             reinforces=True,
@@ -38,6 +40,7 @@ APPROACHES: dict[str, Approach] = {
         Approach(
             SFT_RFT,
             "SFT first, then RFT",
+            "supervised (SFT), then reinforcement fine-tuning (RFT)",
             "It copies reference answers for some steps and goes on by reinforcement from there. "
             "For a model that at first gets hardly anything right.",
             copies=True,
@@ -46,6 +49,7 @@ APPROACHES: dict[str, Approach] = {
         Approach(
             SFT,
             "Copy the reference answers (SFT)",
+            "supervised fine-tuning (SFT)",
             "The model learns your reference answers word for word; the grader only measures. "
             "The baseline that reinforcement has to beat.",
             copies=True,
@@ -59,7 +63,8 @@ APPROACH_DIALS: tuple[Dial, ...] = (
     Dial(
         "approach",
         "Way of learning",
-        "By the grader's marks (RFT), by copying the reference answers (SFT), or by SFT first and RFT after it.",
+        "By the grader's marks (reinforcement fine-tuning, RFT), by copying the reference answers (supervised "
+        "fine-tuning, SFT), or by SFT first and RFT after it.",
         "choice",
         DEFAULT_APPROACH,
         choices=tuple((approach.name, approach.label) for approach in APPROACHES.values()),

@@ -88,7 +88,7 @@ DIALS: tuple[Dial, ...] = (
     Dial(
         "eval_temperature",
         "Temperature at evaluation",
-        "0 takes the likeliest answer every time.",
+        "How much answers vary at validation. 0 takes the likeliest answer every time.",
         "float",
         1.0,
         0.0,
@@ -98,7 +98,8 @@ DIALS: tuple[Dial, ...] = (
     Dial(
         "lora_rank",
         "LoRA rank",
-        "Size of the adapter that is trained beside the frozen model (Hu et al. 2021).",
+        "Size of the adapter: the small set of weights that is trained, while the model's own stay as they are (LoRA, "
+        "Hu et al. 2021).",
         "int",
         16,
         1,
@@ -108,7 +109,7 @@ DIALS: tuple[Dial, ...] = (
     Dial(
         "lora_alpha",
         "LoRA alpha",
-        "The adapter's output is scaled by alpha / rank; twice the rank is customary.",
+        "How strongly the adapter counts: its output is multiplied by alpha / rank. Twice the rank is customary.",
         "float",
         32.0,
         0.1,
@@ -118,7 +119,8 @@ DIALS: tuple[Dial, ...] = (
     Dial(
         "loss_type",
         "Method",
-        "How answers are weighed against each other. It brings its paper's clip range and scaling along.",
+        "How answers are weighed against each other. The names are those of the papers; choosing one sets scaling and "
+        "clip ranges below as its paper has them.",
         "choice",
         DEFAULT_METHOD,
         choices=tuple(method.choice for method in METHODS.values()),
@@ -127,7 +129,8 @@ DIALS: tuple[Dial, ...] = (
     Dial(
         "scale_rewards",
         "Scale advantages by",
-        "The spread that rewards are divided by before they are learned from.",
+        "An advantage is how much better an answer scored than the others to its task. It is divided by this spread, "
+        "so that small and large differences count alike.",
         "choice",
         "group",
         choices=(("group", "each task's own spread"), ("batch", "the step's spread"), ("none", "nothing")),
@@ -136,7 +139,8 @@ DIALS: tuple[Dial, ...] = (
     Dial(
         "beta",
         "KL penalty",
-        "Holds the model near where it started (beta). 0 lets it go where the grader leads, and is faster.",
+        "Holds the model near where it started, by how far its word choices have moved (KL; beta in the papers). 0 "
+        "lets it go where the grader leads, and is faster.",
         "float",
         0.0,
         0.0,
@@ -166,7 +170,8 @@ DIALS: tuple[Dial, ...] = (
     Dial(
         "epsilon",
         "Clip range, down",
-        "An update counts only until a chance has fallen by this share (PPO's epsilon). CISPO does without.",
+        "How much less likely updates may make a word before it stops counting: 0.2 is by a fifth (epsilon in the "
+        "papers). In GSPO it is a whole answer instead of a word; CISPO does without.",
         "float",
         0.2,
         1e-5,
@@ -176,7 +181,8 @@ DIALS: tuple[Dial, ...] = (
     Dial(
         "epsilon_high",
         "Clip range, up",
-        "The same for a chance that rises; DAPO takes a little more than downwards. For CISPO, the largest weight.",
+        "How much likelier, in the same way: 0.28 is by 28 %. DAPO allows a little more than downwards. In CISPO, the "
+        "largest weight of a word.",
         "float",
         0.28,
         1e-5,
@@ -194,7 +200,7 @@ DIALS: tuple[Dial, ...] = (
     Dial(
         "schedule",
         "Learning rate over time",
-        "Constant, or falling to nothing by the last step.",
+        "Constant, or falling to nothing by the last step: evenly, or slowly at first and at last (cosine).",
         "choice",
         "constant",
         choices=(("constant", "constant"), ("linear", "falling evenly"), ("cosine", "falling on a cosine")),
@@ -211,11 +217,21 @@ DIALS: tuple[Dial, ...] = (
         unit="steps",
         advanced=True,
     ),
-    Dial("weight_decay", "Weight decay", "Pulls the adapter towards zero.", "float", 0.0, 0.0, 1.0, advanced=True),
+    Dial(
+        "weight_decay",
+        "Weight decay",
+        "Pulls the adapter's weights a little towards zero at each step, against learning by heart.",
+        "float",
+        0.0,
+        0.0,
+        1.0,
+        advanced=True,
+    ),
     Dial(
         "max_grad_norm",
         "Gradient limit",
-        "Longer gradients are shortened to this norm.",
+        "The largest size of one update (norm of its gradient). A larger one is shortened to it, so that one odd batch "
+        "does no harm.",
         "float",
         1.0,
         0.01,

@@ -1,7 +1,7 @@
 """How long a run or an evaluation will take, from what a token was measured to cost on this machine.
 
 Pure arithmetic, no torch: the launch form calls it for every preset. The record comes from
-`python -m rftstudio.engine.training time --model M --out F.json`.
+`python -m rftstudio.engine.training time --model M --out F.json`, and the steps of a real training correct it.
 """
 
 import dataclasses
@@ -127,16 +127,40 @@ def copying_seconds(timing: Timing, work: Workload, settings: TrainingSettings) 
     return timing.train_token_s * (work.shared_tokens + settings.sft_batch_size * (own + mean))
 
 
+def step_seconds(timing: Timing, work: Workload, settings: TrainingSettings) -> tuple[float, float]:
+    """Seconds of sampling and of the updates of one step of reinforcement."""
+    longest = settings.max_completion_length
+    sampling = sampling_seconds(
+        timing, work, prompts=settings.prompts_per_step, samples=settings.group_size, longest=longest
+    )
+    return sampling, training_seconds(timing, work, settings)
+
+
+def as_seen(
+    timing: Timing, work: Workload, settings: TrainingSettings, *, sampling_s: float, training_s: float
+) -> Timing:
+    """The timing that gives a real step of reinforcement the seconds it took. How its parts divide stays as timed.
+
+    work, settings: of that training, with the answers as long as they were.
+    """
+    sampling, training = step_seconds(timing, work, settings)
+    slower = sampling_s / sampling if sampling > 0 else 1.0
+    return dataclasses.replace(
+        timing,
+        prefill_token_s=timing.prefill_token_s * slower,
+        decode_step_s=timing.decode_step_s * slower,
+        decode_row_s=timing.decode_row_s * slower,
+        train_token_s=timing.train_token_s * (training_s / training if training > 0 else 1.0),
+    )
+
+
 def estimate_training(timing: Timing, work: Workload, settings: TrainingSettings) -> Estimate:
     """Expected seconds of a run with these settings. Its step is the mean over all, whichever way each learns."""
     longest = settings.max_completion_length
     copying = settings.copying_steps
     learning = copying * copying_seconds(timing, work, settings)
     if settings.steps > copying:
-        each = sampling_seconds(
-            timing, work, prompts=settings.prompts_per_step, samples=settings.group_size, longest=longest
-        ) + training_seconds(timing, work, settings)
-        learning += (settings.steps - copying) * each
+        learning += (settings.steps - copying) * sum(step_seconds(timing, work, settings))
     step = learning / settings.steps
     items = min(settings.eval_items, work.n_validation)
     evaluation = sampling_seconds(timing, work, prompts=items, samples=settings.eval_samples, longest=longest)

@@ -85,7 +85,7 @@ METHODS: dict[str, Method] = {
         Method(
             "bnpo",
             "BNPO",
-            "as DAPO, counted over one machine's share of the batch",
+            "as DAPO; where several machines train, each counts its own tokens",
             "TRL",
             "",
             "bnpo",

@@ -1,22 +1,14 @@
-"""What can be done to models: make them known, time them, keep what a training produced."""
+"""What can be done to models: make them known, keep what a training produced. What times them is `runs/timing.py`."""
 
-import json
-import os
 import shutil
-import subprocess
-import sys
-import tempfile
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.db.models import ProtectedError
-from django.utils import timezone
 
 from rftstudio.accounts.models import User, Workspace
 from rftstudio.engine.errors import SpecError, SystemFault
-from rftstudio.engine.launch.environment import environment
 from rftstudio.engine.models.contents import read_directory
 from rftstudio.engine.models.refusals import require_usable
 from rftstudio.engine.models.seal import facts_of
@@ -24,8 +16,6 @@ from rftstudio.registry.model_files import read_model
 from rftstudio.registry.models import BaseModel, TunedModel
 
 EMBEDDED = {"folder": "smollm2-135m-instruct", "name": "SmolLM2-135M-Instruct", "licence": "Apache-2.0"}
-TIMING_SECONDS = 480  # a timing that takes longer is given up: it runs inside a short task
-ASK_AGAIN = timedelta(minutes=10)
 
 
 def register_embedded() -> BaseModel:
@@ -110,65 +100,6 @@ def remove_model(*, model: BaseModel) -> None:
     ours = Path(settings.MODELS_DIR).resolve() / "hub"
     if model.source == BaseModel.Source.HUB and directory.resolve().is_relative_to(ours):
         shutil.rmtree(directory, ignore_errors=True)
-
-
-def ask_for_timing(*, model: BaseModel) -> bool:
-    """Note that a timing is wanted and say whether the caller is the one to start it."""
-    if model.is_timed:
-        return False
-    now = timezone.now()
-    asked = model.timing.get("asked_at")
-    if asked and now - datetime.fromisoformat(asked) < ASK_AGAIN:
-        return False
-    changed = BaseModel.objects.filter(pk=model.pk, timing=model.timing).update(timing={"asked_at": now.isoformat()})
-    return bool(changed)
-
-
-def forget_timing(*, model: BaseModel) -> BaseModel:
-    """Let the next one who asks time it anew."""
-    model.timing = {}
-    model.save(update_fields=["timing"])
-    return model
-
-
-def note_untimed(*, model: BaseModel, why: str) -> BaseModel:
-    """A timing did not work; pages say so instead of waiting for it."""
-    model.timing = {"asked_at": timezone.now().isoformat(), "error": why[:500]}
-    model.save(update_fields=["timing"])
-    return model
-
-
-def time_model(*, model: BaseModel) -> BaseModel:
-    """Time one training step of a model on this machine and keep the figures. Takes up to minutes.
-
-    Raises `SystemFault` with the last line of what the engine said when it does not work.
-    """
-    with tempfile.TemporaryDirectory(prefix="rft-timing-") as folder:
-        result = Path(folder) / "timing.json"
-        command = [
-            sys.executable, "-P", "-m", "rftstudio.engine.training", "time",
-            "--model", model.location, "--out", str(result),
-        ]  # fmt: skip
-        try:
-            done = subprocess.run(
-                command,
-                cwd=folder,
-                env=environment(os.environ),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=TIMING_SECONDS,
-                check=False,
-            )
-            figures: dict[str, Any] = json.loads(result.read_text(encoding="utf-8")) if done.returncode == 0 else {}
-        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-            raise SystemFault(f"{model} could not be timed: {error}") from error
-    if not figures:
-        said = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-1]
-        raise SystemFault(f"{model} could not be timed: {said}")
-    model.timing = {"record": figures, "timed_at": timezone.now().isoformat()}
-    model.save(update_fields=["timing"])
-    return model
 
 
 def keep_tuned_model(

@@ -14,7 +14,6 @@ urlpatterns = [
     path("w/<slug:slug>/models/from-directory/", adding.from_directory, name="from_directory"),
     path("w/<slug:slug>/models/embedded/", adding.add_embedded, name="add_embedded"),
     path("w/<slug:slug>/models/<int:pk>/", listing.base, name="base"),
-    path("w/<slug:slug>/models/<int:pk>/time/", listing.time_again, name="time"),
     path("w/<slug:slug>/models/<int:pk>/read/", listing.read_again, name="read_again"),
     path("w/<slug:slug>/models/<int:pk>/remove/", listing.remove, name="remove"),
     path("arrivals/<int:pk>/cancel/", adding.cancel, name="cancel"),

@@ -1,4 +1,4 @@
-"""How long a training is expected to take on this machine, from a timed step of its base model."""
+"""How long a training is expected to take on this machine, from what is known of its base model's speed."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -20,14 +20,15 @@ from rftstudio.engine.estimate import (
 )
 from rftstudio.engine.presets import EvaluationSettings, TrainingSettings
 from rftstudio.engine.types import Item
-from rftstudio.registry.actions import ask_for_timing
 from rftstudio.registry.models import BaseModel
+from rftstudio.registry.speed import timing_of
 from rftstudio.runs import queue
 from rftstudio.runs.models import Run, RunEvent
 from rftstudio.runs.progress import coarse
+from rftstudio.runs.timing import ask_for_timing
 from rftstudio.tasksets.answers import shown_answer
 from rftstudio.tasksets.models import Split, TaskSet
-from rftstudio.tasksets.rows import draft_item
+from rftstudio.tasksets.rows import draft_item, to_items
 
 LOOKED_AT = 16  # items; an estimate needs no more
 VALIDATION_SHARE = 6  # one in so many, where splits have not been dealt yet
@@ -36,8 +37,8 @@ ENDING = 2  # tokens that an answer has beside its words
 
 @dataclass(frozen=True)
 class Outlook:
-    """state: timed; timing (being measured now); busy (not while a job runs); unknown (measuring
-    did not work); none (no model).
+    """state: timed; timing (being measured now); busy (measured once no job runs); unknown (measuring did not work, or
+    is not asked for); none (no model).
     """
 
     state: str
@@ -79,14 +80,7 @@ def outlook_of(
         return Outlook("none")
     timing = timing_of(model)
     if timing is None:
-        if queue.running():
-            return Outlook("busy")
-        if not may_time:
-            return Outlook("unknown")
-        if ask_for_timing(model=model):
-            queue.wake("registry.time_model", [model.pk])
-            return Outlook("timing")
-        return Outlook("unknown" if model.timing.get("error") else "timing")
+        return Outlook(_why_unknown(model, may_time=may_time))
     live = taskset.items.live()
     rows = live.filter(split=Split.TRAIN)[:LOOKED_AT] or live[:LOOKED_AT]
     n_items = live.count()
@@ -129,14 +123,17 @@ def seconds_for_answers(run: Run, count: int) -> float | None:
     return None
 
 
-def timing_of(model: BaseModel) -> Timing | None:
-    """The model's timing on this machine; None where there is none that can be read."""
-    if not model.is_timed:
-        return None
-    try:
-        return Timing.from_json(model.timing["record"])
-    except (SpecError, KeyError):
-        return None
+def workload_of_run(run: Run, *, answer_tokens: float) -> Workload:
+    """What a training was made of, with its answers as long as they were. Its time is that of its training tasks."""
+    rows = run.taskset_version.items.filter(split=Split.TRAIN).order_by("position")[:LOOKED_AT]
+    work = _workload(run.taskset, to_items(run.taskset_version, rows), n_train=0, n_validation=0)
+    return dataclasses.replace(work, answer_tokens=answer_tokens)
+
+
+def _why_unknown(model: BaseModel, *, may_time: bool) -> str:
+    if (may_time and ask_for_timing(model=model)) or ("asked_at" in model.timing and "error" not in model.timing):
+        return "timing"
+    return "busy" if queue.running() and "error" not in model.timing else "unknown"
 
 
 def _workload(taskset: TaskSet, items: Sequence[Item], *, n_train: int, n_validation: int) -> Workload:

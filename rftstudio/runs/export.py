@@ -18,6 +18,7 @@ from rftstudio.runs.models import Rollout, Run
 from rftstudio.tasksets.export import Line, harmless
 
 FIRST = ("step", "total_steps", "train_reward_mean", "valid_reward_mean")
+FILES = {"events": "events.jsonl", "rollouts": "rollouts.jsonl", "job": "job.json", "log": "log.txt"}  # of the job
 IN_MEMORY = 8_000_000  # bytes of an archive, before it goes to the disk
 
 

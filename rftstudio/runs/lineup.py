@@ -24,7 +24,7 @@ __all__ = ["FEWEST", "MOST", "Entry", "Row", "differences", "entries", "figure",
 
 @dataclass(frozen=True)
 class Entry:
-    """A training of the comparison with its look, its points, and what came of it."""
+    """A training of the comparison with its look, its points, and what came of it. seconds: in its steps."""
 
     run: Run
     look: Look
@@ -97,7 +97,7 @@ def figure(lineup: Sequence[Entry], measure: Measure, *, by_time: bool) -> Figur
         if by_time:
             train, valid = ([(round(x / scale, 4), y) for x, y in pairs] for pairs in (train, valid))
         series.append(Series(entry.name, entry.look, train, valid))
-    return run_curves(series, x=f"{unit} of training" if by_time else "step", y=measure.axis)
+    return run_curves(series, x=f"{unit} in the steps" if by_time else "step", y=measure.axis)
 
 
 def differences(lineup: Sequence[Entry]) -> list[Row]:
@@ -209,6 +209,10 @@ def _with_seconds(entry: Entry) -> Iterator[tuple[dict[str, Any], float]]:
     return zip(entry.points, measures.training_seconds(entry.points), strict=True)
 
 
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
+
+
 def table_csv(lineup: Sequence[Entry]) -> Iterator[str]:
     """What came of each training and what they differ in, a column a training."""
     yield "\ufeff" + csv_row(["", *(entry.name for entry in lineup)])
@@ -218,7 +222,8 @@ def table_csv(lineup: Sequence[Entry]) -> Iterator[str]:
         ("Step of the best", [entry.best_step for entry in lineup]),
         ("Gain", [None if entry.gain is None else round(entry.gain, 6) for entry in lineup]),
         ("Steps done", [entry.done for entry in lineup]),
-        ("Seconds of training", [entry.seconds for entry in lineup]),
+        ("Seconds from start to end", [_rounded(entry.run.seconds_spent) for entry in lineup]),
+        ("Seconds in its steps", [entry.seconds for entry in lineup]),
         ("Status", [entry.run.get_status_display() for entry in lineup]),
         ("Why it ended early", [entry.ended for entry in lineup]),
     ]

@@ -4,7 +4,8 @@ from celery import shared_task
 from django.apps import apps
 
 from rftstudio.lib import errand
-from rftstudio.runs import queue
+from rftstudio.registry.models import BaseModel
+from rftstudio.runs import pace, queue, timing
 from rftstudio.runs.jobs import EngineJob, Status
 from rftstudio.runs.replay import do_replay
 
@@ -28,8 +29,25 @@ def reconcile() -> dict[str, int]:
 
 @shared_task(name="runs.look_after_errands", expires=30)
 def look_after_errands() -> dict[str, int]:
-    """Twice a minute: replays, markings, red-teams and models on their way whose worker was killed go on, or say so."""
+    """Twice a minute: replays, markings, red-teams and models on their way whose worker was killed go on, or say so.
+
+    Timings that waited for the machine are asked for once it is idle.
+    """
+    timing.ask_for_those_waiting()
     return errand.look_after()
+
+
+@shared_task(name="runs.look_at_speeds", expires=30)
+def look_at_speeds() -> dict[str, int]:
+    """When a job has ended: what its steps teach of the model's speed, and timings that waited for the machine."""
+    return {"taught": len(pace.learn_paces()), "asked": len(timing.ask_for_those_waiting())}
+
+
+@shared_task(name="runs.time_model")
+def time_model(pk: int) -> bool:
+    """Time one step of a base model. Delivered twice, it finds the figures there."""
+    model = BaseModel.objects.filter(pk=pk).first()
+    return model is not None and timing.time_model(model=model)
 
 
 @shared_task(name="runs.replay")

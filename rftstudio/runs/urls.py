@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from rftstudio.runs.views import control, detail, evidence, export, follow, launch, lineup, listing, replay
+from rftstudio.runs.views import control, detail, evidence, export, follow, launch, lineup, listing, replay, timing
 
 app_name = "runs"
 urlpatterns = [
     path("w/<slug:slug>/runs/", listing.run_list, name="list"),
     path("w/<slug:slug>/runs/compare/", lineup.compare, name="compare"),
+    path("w/<slug:slug>/models/<int:pk>/time/", timing.time_again, name="time"),
     path("tasksets/<int:pk>/launch/", launch.launch, name="launch"),
     path("tasksets/<int:pk>/launch/outlook/", launch.outlook, name="outlook"),
     path("runs/<int:pk>/", detail.detail, name="detail"),

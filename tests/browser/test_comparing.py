@@ -30,9 +30,9 @@ def runs(trained: list[int], studio: Studio, page: Page) -> list[int]:
 
 def tick(page: Page, runs: list[int]) -> None:
     for run in runs:
-        page.get_by_role("checkbox", name=re.compile(rf"^Compare .*, training {run}$")).check()
-    page.get_by_role("button", name="Compare the ticked ones").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text(f"{len(runs)} trainings compared")
+        page.get_by_role("checkbox", name=re.compile(rf"^Tick .*, training {run}, for the chart$")).check()
+    page.get_by_role("button", name="Chart the ticked trainings").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"{len(runs)} trainings on one chart")
 
 
 def test_ticked_compared_by_time_and_by_another_figure(runs: list[int], page: Page) -> None:

@@ -34,7 +34,7 @@ def test_from_a_form_to_a_better_model(page: Page, studio: Studio):
     expect(page.locator(".lead")).to_contain_text(re.compile(r"tasks version \d+ · grader “Main grader” version \d+"))
     watch_the_curve(page, run)
     read_the_answers_of_a_step(page)
-    page.get_by_role("link", name="See the comparison").click()
+    page.get_by_role("link", name="See base and tuned side by side").click()
     if page.url.endswith("/comparisons/"):  # pressed before it had been made: the list, where it appears
         page.get_by_role("region", name="Comparisons").get_by_role("link").first.click()
     compare(page, studio, run)
@@ -83,7 +83,7 @@ def watch_the_curve(page: Page, run: int) -> None:
     page.wait_for_function(f"() => ({walk.POINTS})() > {points}", timeout=30_000)
     assert page.evaluate("window.neverReloaded"), "the page was loaded again while the training ran"
     walk.pill(page, "Finished")
-    expect(page.locator(".run-sentence")).to_contain_text("All 120 steps in")
+    expect(page.locator(".run-sentence")).to_contain_text("All 120 steps done")
     known = page.request.get(f"/runs/{run}/points/?since=-1").json()["points"]
     assert [point["step"] for point in known] == list(range(121))
     page.wait_for_function(f"() => ({walk.POINTS})() === 120")

@@ -129,7 +129,7 @@ def test_the_page_names_the_two_and_shows_the_three(rft, sft, as_alice, as_vera,
     assert "RFT against SFT" in listed
     run_page = as_alice.get(f"/runs/{rft.pk}/").text
     assert f'href="/comparisons/{pair.pk}/">RFT against SFT' in run_page
-    assert f'href="/comparisons/{first.pk}/">See the comparison' in run_page, "with the base"
+    assert f'href="/comparisons/{first.pk}/">See base and tuned side by side' in run_page, "with the base"
 
 
 def test_a_training_without_baseline_shows_no_three(rft, as_alice):

@@ -5,13 +5,16 @@ import shutil
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
 from rftstudio.accounts.models import Role, Workspace
 from rftstudio.engine.errors import SpecError
+from rftstudio.engine.estimate import Timing
 from rftstudio.graders.actions import create_grader
 from rftstudio.registry import actions
 from rftstudio.registry.example import laid_out
 from rftstudio.registry.models import BaseModel
+from rftstudio.registry.speed import speed_of
 from rftstudio.tasksets.models import TaskSet
 from tests.conftest import make_person, signed_in
 from tests.engine.model_files import write_model
@@ -40,6 +43,24 @@ def test_what_it_shows(model, url, as_vera, as_charlie, as_alice, client):
     assert client.get(url).status_code == 302
     assert as_alice.post(url).status_code == 405
     assert as_alice.get(url.replace(str(model.pk), "9999")).status_code == 404
+
+
+def test_it_says_what_a_step_takes_and_how_that_is_known(model, url, as_vera, workspace):
+    assert "one step of a training is timed before the first one is launched" in as_vera.get(url).text
+    record = Timing(1.0, 0.001, 0.05, 0.002, 0.004).to_json()
+    model.timing = {"record": record, "timed_at": timezone.now().isoformat()}
+    model.save()
+    speed = speed_of(model)
+    sampled = 0.001 * 6 * 100 + 0.05 * 40 + 0.002 * 72 * 20
+    assert speed.step_s == pytest.approx(sampled + 0.004 * (6 * 100 + 72 * 20))
+    text = as_vera.get(url).text
+    assert "about <strong>14 s for one step</strong>" in text
+    assert "72 answers of 20 tokens, to 6 tasks of 100 tokens" in text
+    assert "by one step timed" in text
+    assert "about 14 s a step" in as_vera.get(f"/w/{workspace.slug}/models/").text
+    model.timing |= {"steps": 40}
+    model.save()
+    assert "by the 40 steps of the last training with this model" in as_vera.get(url).text
 
 
 def test_who_added_it_is_for_the_workspace_that_did_and_the_operator(model, url, workspace, alice, as_vera, db):

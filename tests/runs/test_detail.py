@@ -1,8 +1,10 @@
 """A run's page and the small answers that keep it live."""
 
 import re
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from rftstudio.engine.presets import resolve
 from rftstudio.runs.jobs import Status
@@ -82,6 +84,34 @@ def test_an_ended_run_asks_for_nothing_more(run, as_bob):
     assert answer["HX-Refresh"] == "true"
 
 
+@pytest.mark.parametrize("status", [Status.SUCCEEDED, Status.CANCELLED])
+def test_going_on_with_changes_is_offered_at_its_end(workspace, as_bob, as_vera, status):
+    run = run_at(7, workspace=workspace, status=status)
+    link = f'href="/tasksets/{run.taskset.pk}/launch/?from={run.pk}&amp;step=5"'
+    head = as_bob.get(f"/runs/{run.pk}/").text.partition('aria-label="What now"')[2].partition("</section>")[0]
+    assert link in head
+    assert "Continue with changes" in head
+    assert link not in as_vera.get(f"/runs/{run.pk}/").text
+    run.checkpoints.update(removed=True)
+    assert link not in as_bob.get(f"/runs/{run.pk}/").text
+    running = run_at(7, workspace=workspace)
+    assert "Continue with changes" not in as_bob.get(f"/runs/{running.pk}/").text
+
+
+def test_two_durations_each_by_its_name_and_everywhere_the_same(workspace, as_bob):
+    run, other = (run_at(8, workspace=workspace, total=8, status=Status.SUCCEEDED) for _ in range(2))
+    began = timezone.now() - timedelta(seconds=63)
+    Run.objects.filter(pk=run.pk).update(started_at=began, finished_at=began + timedelta(seconds=63))
+    text = as_bob.get(f"/runs/{run.pk}/").text
+    assert "All 8 steps done; 1 min 03 s from start to end" in text
+    assert '1 min 03 s</span><span class="stat-label">from start to end, of it 22 s in its steps' in text
+    listed = as_bob.get(f"/w/{workspace.slug}/runs/").text
+    assert 'data-label="Start to end" class="number nowrap"><div>1 min 03 s' in listed
+    compared = as_bob.get(f"/w/{workspace.slug}/runs/compare/?run={run.pk}&run={other.pk}").text
+    assert '<td class="number nowrap" data-label="From start to end">1 min 03 s</td>' in compared
+    assert '<td class="number nowrap" data-label="In its steps">22 s</td>' in compared
+
+
 def test_status_is_304_while_nothing_changed(run, as_bob):
     Run.objects.filter(pk=run.pk).update(started_at=None)  # no clock on the page
     first = as_bob.get(f"/runs/{run.pk}/status/")
@@ -94,7 +124,7 @@ def test_status_is_304_while_nothing_changed(run, as_bob):
 def test_where_the_time_went_in_words(run, as_bob):
     # Eight validations and steps: 8 × 1 s sampling, 8 × 0.9 s learning, 8 × 0.1 s grading, 2 × 3 s evaluating.
     text = as_bob.get(f"/runs/{run.pk}/?tab=curves").text
-    assert "In all: sampling answers 36 %, learning 33 %, evaluating 27 %, grading 4 %." in text
+    assert "Of the time in its steps: sampling answers 36 %, learning 33 %, evaluating 27 %, grading 4 %." in text
 
 
 def test_points_since(run, as_bob):
@@ -146,7 +176,7 @@ def test_discards_and_missing_scores_are_named(run, as_bob):
     assert "no score" in text
 
 
-@pytest.mark.parametrize("tab", ["answers", "curves", "events", "settings", "log", "nonsense"])
+@pytest.mark.parametrize("tab", ["answers", "curves", "events", "settings", "downloads", "log", "nonsense"])
 def test_tabs_whole_and_as_fragment(run, tab, as_vera):
     url = f"/runs/{run.pk}/?tab={tab}"
     assert as_vera.get(url).status_code == 200

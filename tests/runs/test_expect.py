@@ -52,12 +52,14 @@ def test_asked_for_once(taskset, woken):
     assert look(taskset, model).state == "timing"
     model.refresh_from_db()
     assert look(taskset, model).state == "timing"
-    assert woken == ["registry.time_model"]
+    assert woken == ["runs.time_model"]
 
 
 def test_not_measured_beside_a_running_job(workspace, woken):
     run = run_at(1, workspace=workspace)
     assert look(run.taskset, run.base_model).state == "busy"
+    assert look(run.taskset, run.base_model).state == "busy"
+    assert run.base_model.timing == {"waits": True}, "measured once it has ended, whether or not a page is open"
     assert woken == []
 
 
@@ -94,13 +96,24 @@ def test_the_page_shows_and_updates_them(taskset, as_bob, woken):
     model = make_base_model()
     url = f"/tasksets/{taskset.pk}/launch/"
     page = as_bob.get(url).text
-    assert "being timed" in page
+    assert "one step of a training is being timed on this machine" in page
     assert 'hx-trigger="every 3s"' in page
     timed(model)
     sent = {"base_model": model.pk, "preset": "quick", "steps": "40"}
     part = as_bob.get(f"{url}outlook/", sent, headers={"HX-Request": "true"}).text
-    assert "expected on this machine" in part
+    assert "expected on this machine, by one step timed" in part
     assert 'id="expected-thorough" hx-swap-oob="true"' in part
     assert "every 3s" not in part
     wrong = as_bob.get(f"{url}outlook/", {**sent, "steps": "many"}, headers={"HX-Request": "true"})
     assert wrong.status_code == 200
+
+
+def test_the_page_says_when_the_times_will_be_known(workspace, as_bob, woken):
+    run = run_at(1, workspace=workspace)
+    page = as_bob.get(f"/tasksets/{run.taskset.pk}/launch/").text
+    assert "As soon as nothing does, one step is timed" in page
+    assert "told when nothing else runs" in page
+    timed(run.base_model)
+    run.base_model.timing["steps"] = 40
+    run.base_model.save()
+    assert "by the 40 steps of the last training" in as_bob.get(f"/tasksets/{run.taskset.pk}/launch/").text

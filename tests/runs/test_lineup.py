@@ -111,7 +111,7 @@ def test_rewards_by_step_in_the_order_of_the_address(url, pair, as_vera):
 
 def test_by_time_counts_work_only(url, pair, as_vera):
     figure = as_vera.get(url, of(pair, by="time", figure=1)).json()["figure"]
-    assert figure["layout"]["xaxis"]["title"]["text"] == "seconds of training"
+    assert figure["layout"]["xaxis"]["title"]["text"] == "seconds in the steps"
     # A validation at step 0 (3 s), four steps of 2 s, a fifth with its validation (5 s).
     assert trace(figure, f"{pair[0]} ({pair[0].pk})")["x"] == [3.0, 16.0]
     long = [metrics(step, timing={"step": 100.0}) for step in range(9)]
@@ -122,7 +122,7 @@ def test_long_trainings_are_drawn_by_minutes(pair, monkeypatch):
     points = [metrics(step, timing={"step": 120.0}) for step in range(11)]
     monkeypatch.setattr(lineup.curves, "points_of", lambda run: points)
     figure = lineup.figure(lineup.entries(pair), measures.REWARD, by_time=True)
-    assert figure["layout"]["xaxis"]["title"]["text"] == "minutes of training"
+    assert figure["layout"]["xaxis"]["title"]["text"] == "minutes in the steps"
     assert trace(figure, f"{pair[0]} ({pair[0].pk})")["x"] == [2.0, 12.0, 22.0]
 
 
@@ -230,6 +230,8 @@ def test_take_away(url, pair, as_vera):
     )
     found = {row[0]: row[1:] for row in table}
     assert found["Best validation reward"] == ["0.225", "0.35"]
+    assert found["Seconds in its steps"] == ["16.0", "29.0"]
+    assert all(float(cell) < 60 for cell in found["Seconds from start to end"]), "they started just now"
     assert found["Seed"] == ["3", "0"]
 
 

@@ -57,6 +57,19 @@ def test_the_page_offers_the_ways_and_the_tick(url, typed, as_bob):
     assert set(meant["sft"]) | set(meant["rft"]) == set(READ_BY)
 
 
+def test_abbreviations_are_spelled_out_where_they_first_stand(url, typed, workspace, as_bob):
+    page = as_bob.get(url).text.partition("<main")[2]
+    assert page[: page.index("RFT")].endswith("Reinforcement fine-tuning (")
+    assert page[: page.index("SFT")].endswith("supervised fine-tuning, ")
+    run = run_at(1, workspace=workspace)
+    for name, approach in APPROACHES.items():
+        Run.objects.filter(pk=run.pk).update(settings={**run.settings, "approach": name})
+        page = as_bob.get(f"/runs/{run.pk}/").text.partition("<main")[2].partition("</main>")[0]
+        assert f"Training {run.pk} · {approach.in_full}" in page
+        for short in ("RFT", "SFT"):
+            assert short not in page or page[: page.index(short)].endswith(("fine-tuning (", "supervised ("))
+
+
 def test_sft_writes_the_answers_as_the_model_has_to_write_them(url, typed, taskset, as_bob):
     as_bob.post(url, {**typed, "approach": "sft", "sft_batch_size": "4"})
     run = Run.objects.get()

@@ -1,9 +1,12 @@
-"""How pages write sizes and counts."""
+"""How pages write sizes, counts and speed."""
 
 from django import template
 from django.contrib.humanize.templatetags.humanize import intcomma, intword
 
 from rftstudio.engine.models.memory import size
+from rftstudio.lib.templatetags.studio import duration
+from rftstudio.registry.models import BaseModel
+from rftstudio.registry.speed import Speed, speed_of
 
 register = template.Library()
 
@@ -20,3 +23,15 @@ def in_words(count: int | None) -> str:
     if not count:
         return "–"
     return str(intword(count) if count >= 1_000_000 else intcomma(count))
+
+
+@register.filter
+def speed(model: BaseModel) -> Speed | None:
+    """What a training step takes here; None where that is not known."""
+    return speed_of(model)
+
+
+@register.filter
+def short_seconds(seconds: float) -> str:
+    """`0.42 s`, `12 s`, `2 min 09 s`."""
+    return duration(seconds) if seconds >= 9.95 else f"{seconds:.2g} s"

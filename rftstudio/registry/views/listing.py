@@ -19,7 +19,6 @@ from rftstudio.registry import actions, arrivals
 from rftstudio.registry.bundle import stream_bundle
 from rftstudio.registry.example import TURNS, laid_out
 from rftstudio.registry.models import BaseModel, TunedModel
-from rftstudio.registry.tasks import time_model
 from rftstudio.registry.views.adding import open_arrivals
 
 PAGE = 25
@@ -119,15 +118,3 @@ def download(request: Request, pk: int) -> StreamingHttpResponse:
     name = f"{slugify(model.name) or 'adapter'}.zip"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingHttpResponse(stream_bundle(model), content_type="application/zip", headers=headers)
-
-
-@require_POST
-def time_again(request: Request, slug: str, pk: int) -> HttpResponse:
-    """Measure a base model anew, say after the machine has changed."""
-    workspace = fetch(request, Workspace.objects.all(), Action.MANAGE, slug=slug)
-    model = get_object_or_404(BaseModel, pk=pk)
-    actions.forget_timing(model=model)
-    if actions.ask_for_timing(model=model):
-        time_model.delay_on_commit(model.pk)
-    messages.success(request, f"{model} is being timed; that takes a minute or two.")
-    return redirect("registry:models", workspace.slug)

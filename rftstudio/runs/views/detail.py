@@ -17,13 +17,15 @@ from rftstudio.engine.job import read_job
 from rftstudio.engine.trackers import TENSORBOARD_FOLDER, TRACKERS, Tracker
 from rftstudio.lib import charts
 from rftstudio.runs import browse, curves, queue
-from rftstudio.runs.export import tensorboard_files
+from rftstudio.runs.export import FILES, tensorboard_files
 from rftstudio.runs.jobs import ENDED_STATUSES, Status
 from rftstudio.runs.judged import paid_of_points
+from rftstudio.runs.measures import training_seconds
 from rftstudio.runs.models import Run, RunEvent
 from rftstudio.runs.progress import coarse, seconds_left, within_limit
 from rftstudio.runs.settle import best_checkpoint
 from rftstudio.runs.standing import standing
+from rftstudio.runs.views.export import downloads
 from rftstudio.runs.views.follow import task_list
 
 RUNS = Run.objects.select_related(
@@ -36,12 +38,12 @@ TABS = {
     "curves": "Curves",
     "events": "Events",
     "settings": "Settings",
+    "downloads": "Downloads",
     "log": "Log",
 }
 GROUPS = 12  # tasks shown at once
 EVENTS = 50
 LOG_BYTES = 64 * 1024
-FILES = {"events": "events.jsonl", "rollouts": "rollouts.jsonl", "job": "job.json", "log": "log.txt"}
 
 
 @require_safe
@@ -157,6 +159,7 @@ def _standing(run: Run, found: list[dict[str, Any]]) -> dict[str, Any]:
         "latest": found[-1] if found else None,
         "left": coarse(left) if left is not None else None,
         "spent": spent,
+        "worked": training_seconds(found)[-1] if found else None,
         "line": standing(run),
         "unattended": run.status == Status.QUEUED and queue.unattended(run),
         "findings": [(one, curves.evidence(one, found)) for one in curves.findings(run, found)],
@@ -267,5 +270,6 @@ TAB_CONTEXTS = {
     "curves": _curves,
     "events": _events,
     "settings": _settings,
+    "downloads": downloads,
     "log": _log,
 }

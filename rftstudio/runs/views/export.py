@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import Any
 
 from django.http import FileResponse, Http404, HttpResponseBase, StreamingHttpResponse
 from django.views.decorators.http import require_safe
@@ -9,7 +10,8 @@ from django.views.decorators.http import require_safe
 from rftstudio.accounts.access import fetch
 from rftstudio.accounts.request import Request
 from rftstudio.runs import curves
-from rftstudio.runs.export import answer_lines, archive, metrics_csv, metrics_json, tensorboard_files
+from rftstudio.runs.export import FILES, answer_lines, archive, metrics_csv, metrics_json, tensorboard_files
+from rftstudio.runs.jobs import Status
 from rftstudio.runs.models import Run
 
 RUNS = Run.objects.select_related(
@@ -17,6 +19,20 @@ RUNS = Run.objects.select_related(
 )
 CHUNK = 500
 PHASES = ("train", "valid")
+
+
+def downloads(_request: Request, run: Run) -> dict[str, Any]:
+    """For the tab that lists them all: what there is just now."""
+    compared = run.comparisons.all()
+    if beside := run.beside:
+        compared |= beside.comparisons.filter(against=run)
+    return {
+        "has_steps": run.events.filter(type="metrics").exists(),
+        "has_answers": run.rollouts.exists(),
+        "tensorboard": bool(tensorboard_files(run)),
+        "compared": compared.filter(status=Status.SUCCEEDED),
+        "files": [name for name, file in FILES.items() if (run.directory / file).is_file()],
+    }
 
 
 @require_safe

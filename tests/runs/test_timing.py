@@ -1,0 +1,168 @@
+"""The timed step: asked for once, never measured beside a job, and put in its place by a real training's steps."""
+
+import json
+import sys
+import threading
+import time
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from rftstudio.engine.estimate import Timing, step_seconds
+from rftstudio.engine.presets import TrainingSettings
+from rftstudio.runs import pace, queue, timing
+from rftstudio.runs.expect import workload_of_run
+from rftstudio.runs.jobs import Status
+from rftstudio.runs.models import Run
+from rftstudio.runs.tasks import look_after_errands, look_at_speeds, time_model
+from tests.factories import make_base_model
+from tests.runs.made import run_at
+
+pytestmark = pytest.mark.django_db
+RECORD = Timing(1.0, 0.001, 0.02, 0.002, 0.003).to_json()
+
+
+@pytest.fixture
+def model(db):
+    return make_base_model()
+
+
+@pytest.fixture
+def woken(monkeypatch):
+    names = []
+    monkeypatch.setattr(queue, "wake", lambda name, arguments=None, after=0: names.append(name))
+    return names
+
+
+def measuring(monkeypatch, code):
+    """What stands for the engine: a Python program that finds where to write its figures in `sys.argv[1]`."""
+    monkeypatch.setattr(timing, "command", lambda model, result: [sys.executable, "-c", code, str(result)])
+
+
+def figures(monkeypatch):
+    write = f"open(sys.argv[1], 'w').write({json.dumps(RECORD)!r})"
+    measuring(monkeypatch, f"import os, sys; assert 'SECRET_KEY' not in os.environ; {write}")
+
+
+def test_asked_for_once(model, woken):
+    other = type(model).objects.get(pk=model.pk)
+    assert timing.ask_for_timing(model=model)
+    assert timing.ask_for_timing(model=other), "somebody else saw the row before it changed"
+    model.refresh_from_db()
+    assert timing.ask_for_timing(model=model), "it is being timed"
+    assert woken == ["runs.time_model"]
+
+
+def test_kept(model, monkeypatch):
+    figures(monkeypatch)
+    assert not time_model(model.pk), "nobody has asked"
+    timing.ask_for_timing(model=model)
+    assert time_model(model.pk)
+    model.refresh_from_db()
+    assert model.is_timed
+    assert model.timing["record"] == RECORD
+    assert not time_model(model.pk), "a message delivered twice times once"
+    assert not time_model(99999)
+
+
+def test_one_that_fails_says_why(model, monkeypatch):
+    measuring(monkeypatch, "raise MemoryError('too big')")
+    timing.ask_for_timing(model=model)
+    assert not time_model(model.pk)
+    model.refresh_from_db()
+    assert not model.is_timed
+    assert "too big" in model.timing["error"]
+    assert not timing.ask_for_timing(model=model)
+
+
+def test_it_waits_for_the_end_of_a_job(model, workspace, monkeypatch, woken):
+    figures(monkeypatch)
+    timing.ask_for_timing(model=model)
+    run = run_at(1, workspace=workspace)
+    assert not time_model(model.pk), "a training was launched before the worker came to it"
+    model.refresh_from_db()
+    assert model.timing == {"waits": True}
+    look_after_errands()
+    model.refresh_from_db()
+    assert model.timing == {"waits": True}
+    Run.objects.filter(pk=run.pk).update(status=Status.SUCCEEDED, finished_at=timezone.now())
+    look_after_errands()
+    assert woken == ["runs.time_model", "runs.time_model"]
+    assert time_model(model.pk)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_gives_way_to_a_job_that_starts(workspace, monkeypatch):
+    model = make_base_model()
+    run = run_at(1, workspace=workspace, status=Status.QUEUED)
+    measuring(monkeypatch, "import time; time.sleep(60)")
+    monkeypatch.setattr(timing, "LOOK_S", 0.1)
+
+    def start():
+        time.sleep(0.5)
+        Run.objects.filter(pk=run.pk).update(status=Status.RUNNING)
+        connection.close()
+
+    timing.ask_for_timing(model=model)
+    launched = threading.Thread(target=start)
+    launched.start()
+    began = time.monotonic()
+    assert not time_model(model.pk)
+    assert time.monotonic() - began < 30
+    launched.join()
+    model.refresh_from_db()
+    assert model.timing == {"waits": True}
+
+
+def test_time_again_is_for_owners(model, workspace, as_alice, as_bob, as_charlie):
+    url = f"/w/{workspace.slug}/models/{model.pk}/time/"
+    assert as_bob.post(url).status_code == 403
+    assert as_charlie.post(url).status_code == 404
+    assert as_alice.get(url).status_code == 405
+    model.timing = {"record": RECORD, "timed_at": "2026-01-01T00:00:00+00:00"}
+    model.save()
+    assert as_alice.post(url).status_code == 302
+    model.refresh_from_db()
+    assert set(model.timing) == {"asked_at"}
+    assert as_alice.post(f"/w/{workspace.slug}/models/999/time/").status_code == 404
+    run_at(1, workspace=workspace)
+    assert "is timed when nothing does any more" in as_alice.post(url, follow=True).text
+
+
+# What a real training teaches -----------------------------------------------------------------------------------
+
+
+def finished(workspace, *, steps=10, timed_at="2026-01-01T00:00:00+00:00"):
+    run = run_at(steps, workspace=workspace, status=Status.SUCCEEDED)
+    Run.objects.filter(pk=run.pk).update(finished_at=timezone.now())
+    run.base_model.timing = {"record": RECORD, "timed_at": timed_at}
+    run.base_model.save()
+    return run
+
+
+def test_its_steps_correct_an_old_timing(workspace):
+    run = finished(workspace)
+    for event in run.events.filter(type="metrics", step__gt=0):
+        event.data["timing"] |= {"sampling": 6.0, "training": 3.0}
+        event.save()
+    assert look_at_speeds()["taught"] == 1
+    model = run.base_model
+    model.refresh_from_db()
+    assert model.timing["steps"] == 10
+    seen, timed = Timing.from_json(model.timing["record"]), Timing.from_json(RECORD)
+    assert seen.decode_row_s / timed.decode_row_s == pytest.approx(seen.prefill_token_s / timed.prefill_token_s)
+    settings = TrainingSettings.read(run.settings)
+    work = workload_of_run(run, answer_tokens=4.0)
+    assert step_seconds(seen, work, settings) == pytest.approx((6.0, 3.0))
+    assert step_seconds(timed, work, settings) != pytest.approx((6.0, 3.0))
+    assert look_at_speeds()["taught"] == 0, "it has taught what it can"
+
+
+def test_a_later_timing_and_a_few_steps_stay_as_they_are(workspace):
+    run = finished(workspace, timed_at="2999-01-01T00:00:00+00:00")
+    assert pace.learn_paces() == []
+    run.events.filter(step__gt=pace.ENOUGH - 1).delete()
+    run.base_model.timing["timed_at"] = "2026-01-01T00:00:00+00:00"
+    run.base_model.save()
+    assert pace.learn_paces() == []
