@@ -22,6 +22,7 @@ from rftstudio.engine.grading.fits import check_fits
 from rftstudio.engine.grading.sandbox.status import in_words, of_run
 from rftstudio.engine.inference import loading
 from rftstudio.engine.inference.answers import Answer, answer
+from rftstudio.engine.inference.products import library
 from rftstudio.engine.inference.sampler import Sampler
 from rftstudio.engine.job import Job, read_items
 from rftstudio.engine.judging import described, judging, used_up
@@ -125,6 +126,7 @@ class TrainingRun:
             "host": socket.gethostname(),
             "device": str(self.where),
             "threads": torch.get_num_threads(),
+            "products": library() or "PyTorch",  # another library, on another processor, rounds otherwise
             "model": {
                 "name": name,
                 "revision": model.revision,

@@ -35,6 +35,7 @@ def test_events_of_a_whole_run(make_job: MakeJob) -> None:
     assert started["type"] == "started"
     assert set(started["data"]["versions"]) == {"torch", "transformers", "trl", "peft", "python"}
     assert started["data"]["model"]["n_parameters"] > 10_000
+    assert started["data"]["products"] in ("MKL", "oneDNN", "PyTorch")
     assert (started["data"]["n_train"], started["data"]["n_validation"]) == (6, 3)
     metrics = [row["data"] for row in events if row["type"] == "metrics"]
     assert [row["step"] for row in metrics] == [0, 1, 2, 3, 4, 5, 6]
