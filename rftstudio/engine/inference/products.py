@@ -53,8 +53,10 @@ def packs(weight: torch.Tensor) -> bool:
 @cache
 def library() -> str:
     """MKL, oneDNN, or "" where neither can be asked for its own layout."""
-    wanted = ONEDNN if _maker() not in ("", "GenuineIntel") else MKL
-    return wanted if _works(wanted) else ""
+    best, other = (MKL, ONEDNN) if _maker() in ("", "GenuineIntel") else (ONEDNN, MKL)
+    if _works(best):
+        return best
+    return MKL if other == MKL and _works(MKL) else ""
 
 
 def _maker() -> str:

@@ -75,6 +75,16 @@ def test_the_processor_decides(
 
 
 @pytest.mark.usefixtures("fresh")
+@pytest.mark.skipif(MKL not in BOTH, reason="this PyTorch has no MKL")
+def test_where_onednn_fails_its_trial_mkl_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    monkeypatch.setattr(products, "CPUINFO", tmp_path / "cpuinfo")
+    (tmp_path / "cpuinfo").write_text("vendor_id\t: AuthenticAMD\n", encoding="utf-8")
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    assert products.library() == MKL
+
+
+@pytest.mark.usefixtures("fresh")
 def test_without_the_library_products_are_pytorchs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
