@@ -109,9 +109,10 @@ def publish_and_launch(
 
 
 def launch_baseline(*, run: Run, by: User | None) -> Run:
-    """An SFT for a reinforcement that was launched without (`plan_baseline`). One a training.
+    """An SFT for a reinforcement that was launched without (`plan_baseline`), or whose own came to nothing. One each.
 
-    Raises `SpecError` with "baseline" as its path where there is nothing to copy or to start from, or is one already.
+    Raises `SpecError` with "baseline" as its path where there is nothing to copy, to start from or to compare with, or
+    is one already.
     """
     _require_no_baseline(run)
     planned = plan_baseline(run, by=by, start=started_from(run))
@@ -119,12 +120,22 @@ def launch_baseline(*, run: Run, by: User | None) -> Run:
     with transaction.atomic():
         queue.require_room(run.workspace)
         _require_no_baseline(run)  # pressed twice, the second waited for the line
+        Run.objects.filter(baseline_for=run).update(baseline_for=None)  # what came to nothing stands alone
         return make_planned(plan, baseline_for=run)
 
 
 def _require_no_baseline(run: Run) -> None:
-    if not run.way.reinforces or Run.objects.filter(baseline_for=run).exists():
-        raise SpecError("This training has its SFT baseline.", path="baseline", fix="Look at its page.")
+    run.refresh_from_db(fields=["status", "tuned_model"])
+    if run.can_have_baseline:
+        return
+    if not run.way.reinforces:
+        message, fix = "Only a training by reinforcement has an SFT baseline.", "Open such a one."
+    elif run.status in (Status.FAILED, Status.CANCELLED):
+        message = "This training is over without having been finished, so nothing would be compared with a baseline."
+        fix = "Launch it again, with a baseline beside it."
+    else:
+        message, fix = "This training has its SFT baseline.", "Look at its page."
+    raise SpecError(message, path="baseline", fix=fix)
 
 
 def cancel_run(*, run: Run, by: User | None) -> Run:

@@ -75,7 +75,14 @@ class Run(EngineJob):
     def can_have_baseline(self) -> bool:
         """Whether an SFT of the same could still be added, to be compared with it. See `actions.launch_baseline`."""
         over = self.status in (Status.FAILED, Status.CANCELLED)
-        return self.way.reinforces and not over and self.beside is None
+        beside = self.beside
+        return self.way.reinforces and not over and (beside is None or beside.came_to_nothing)
+
+    @property
+    def came_to_nothing(self) -> bool:
+        """Whether it ended without a model, and not so that it could go on."""
+        over = self.status in (Status.FAILED, Status.CANCELLED)
+        return over and self.tuned_model_id is None and not self.can_continue
 
     @property
     def base_comparison(self) -> Any:

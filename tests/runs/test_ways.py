@@ -182,6 +182,39 @@ def test_a_training_that_came_to_nothing_is_offered_none(workspace, bob, as_bob,
     assert "/baseline/" not in as_bob.get(f"/runs/{run.pk}/").text
 
 
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_a_baseline_that_came_to_nothing_can_be_had_again(workspace, bob, as_bob, status):
+    rft = make_run(workspace=workspace, by=bob)
+    first = launch_baseline(run=rft, by=bob)
+    Run.objects.filter(pk=first.pk).update(status=status, culprit="author")
+    page = as_bob.get(f"/runs/{rft.pk}/").text
+    assert f'action="/runs/{rft.pk}/baseline/"' in page
+    assert f'Its SFT baseline is <a href="/runs/{first.pk}/">' in page
+    second = launch_baseline(run=rft, by=bob)
+    first.refresh_from_db()
+    assert (first.baseline_for, second.beside, rft.beside) == (None, rft, second)
+    with pytest.raises(SpecError, match="has its SFT baseline"):
+        launch_baseline(run=rft, by=bob)
+
+
+def test_a_baseline_that_the_machine_failed_can_go_on_itself(workspace, bob):
+    rft = make_run(workspace=workspace, by=bob)
+    first = launch_baseline(run=rft, by=bob)
+    Run.objects.filter(pk=first.pk).update(status="failed", culprit="system")
+    with pytest.raises(SpecError, match="has its SFT baseline"):
+        launch_baseline(run=rft, by=bob)
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_a_button_pressed_too_late_adds_no_baseline(workspace, bob, as_bob, status):
+    run = make_run(workspace=workspace, by=bob)
+    Run.objects.filter(pk=run.pk).update(status=status)
+    assert "over without having been finished" in as_bob.post(f"/runs/{run.pk}/baseline/", follow=True).text
+    Run.objects.filter(pk=run.pk).update(status="running", settings={**run.settings, "approach": "sft"})
+    assert "Only a training by reinforcement" in as_bob.post(f"/runs/{run.pk}/baseline/", follow=True).text
+    assert Run.objects.count() == 1
+
+
 def test_a_later_baseline_is_refused_in_a_sentence(workspace, bob, as_bob):
     run = make_run(workspace=workspace, by=bob)
     url = f"/runs/{run.pk}/baseline/"
