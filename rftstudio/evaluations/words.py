@@ -22,6 +22,11 @@ def few(row: Summary) -> bool:
     return bool(row["n"] < FEWEST)
 
 
+def verdict(summary: Summary) -> str:
+    """better, worse or unclear: as it was stored, but "unclear" of too few tasks, however old the comparison is."""
+    return "unclear" if few(summary) else str(summary["verdict"])
+
+
 def difference(row: Summary) -> str:
     """`+0.33 [0.24, 0.42]`, to stand beside base and tuned; of too few tasks the difference alone."""
     shown = together(row["base"], row["tuned"])
@@ -71,7 +76,7 @@ def claim(summary: Summary, *, tuned: str = TUNED) -> str:
         "better": f"{tuned} is better: the whole interval lies above 0.",
         "worse": f"{tuned} is worse: the whole interval lies below 0.",
         "unclear": "No difference can be claimed: the interval holds 0, so luck with these tasks could explain it.",
-    }[summary["verdict"]]
+    }[verdict(summary)]
 
 
 def luck(summary: Summary) -> str:

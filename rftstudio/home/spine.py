@@ -10,6 +10,7 @@ from django.urls import NoReverseMatch, reverse
 
 from rftstudio.evaluations.models import Comparison, Readiness
 from rftstudio.evaluations.readiness.words import VERDICTS
+from rftstudio.evaluations.words import verdict as verdict_of
 from rftstudio.graders.models import Grader
 from rftstudio.lib.rounding import plain
 from rftstudio.runs.jobs import OPEN_STATUSES, Status
@@ -107,7 +108,7 @@ def spine_of(taskset: TaskSet) -> Spine:
     else:
         state = {True: "busy", False: "done" if comparison.status == Status.SUCCEEDED else "ready"}[comparison.is_open]
         difference = comparison.summary.get("difference")
-        unclear = "unclear: " if comparison.summary.get("verdict") == "unclear" else ""
+        unclear = "unclear: " if comparison.summary and verdict_of(comparison.summary) == "unclear" else ""
         note = (
             f"{unclear}{plain(difference, sign=True)} against base"
             if difference is not None

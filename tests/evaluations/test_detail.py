@@ -186,6 +186,11 @@ def test_an_interval_of_few_tasks_claims_nothing(as_alice, workspace, alice):
     assert "Too few tasks to tell" in page
     assert "What does the interval mean?" not in page
     assert 'class="strip"' not in page
+    # One made before there was such a limit has it stored as better.
+    Comparison.objects.filter(pk=other.pk).update(summary={**other.summary, "verdict": "better"})
+    for shown in (as_alice.get(address(other)).text, as_alice.get(comparison_list(other)).text):
+        assert ">unclear</span>" in shown
+        assert ">better</span>" not in shown
     assert "4 tasks: too few to tell" in as_alice.get(comparison_list(other)).text
 
 

@@ -17,6 +17,12 @@ def difference(row: Mapping[str, Any]) -> str:
 
 
 @register.filter
+def verdict(summary: Mapping[str, Any]) -> str:
+    """better, worse or unclear."""
+    return words.verdict(summary)
+
+
+@register.filter
 def few(row: Mapping[str, Any]) -> bool:
     """Whether there are too few tasks for more than the plain difference."""
     return words.few(row)
