@@ -24,7 +24,9 @@ class Comparison(EngineJob):
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="comparisons")
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="comparisons")
-    against = models.ForeignKey(Run, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    against = models.ForeignKey(
+        Run, null=True, blank=True, on_delete=models.CASCADE, related_name="comparisons_against"
+    )
     automatic = models.BooleanField(default=False)  # made because the run ended; at most one a run and opponent
     settings = models.JSONField(default=dict)
     seed = models.PositiveIntegerField(default=0)

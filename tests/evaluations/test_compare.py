@@ -72,6 +72,9 @@ def test_the_opponent_is_the_base_or_the_model_of_a_training_of_the_same(as_bob,
     made = Comparison.objects.get()
     assert (answer.url, made.against, made.automatic) == (at("detail", made.pk), other, False)
     assert f"Training {run.pk} against Training {other.pk} on unseen tasks" in as_bob.get(answer.url).text
+    assert "Choose whom to compare with" not in page.text
+    for lost in (newer.pk, without.pk, 99999, "9" * 30, "nobody"):
+        assert "Choose whom to compare with" in as_bob.get(at("compare", run.pk), {"against": lost}).text
     for wrong in (newer, without, run):
         refused = as_bob.post(at("compare", run.pk), {**GOOD, "against": wrong.pk})
         assert refused.status_code == 422

@@ -2,6 +2,9 @@
 
 import re
 
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
 from rftstudio.evaluations.actions import create_comparison
 from rftstudio.runs.models import Run
 from tests.evaluations.build import LABELS, make_comparison, make_tuned_run
@@ -44,3 +47,20 @@ def test_what_is_not_there_yet_is_said_and_not_offered(workspace, as_vera):
     assert "made at the end" in text
     assert "after the end" in text
     assert {as_vera.get(href).status_code for href in links(as_vera, run)} == {200}
+
+
+def test_comparisons_with_other_trainings_are_listed_from_both_sides(workspace, alice, as_vera):
+    run, other = (make_tuned_run(workspace=workspace, by=alice) for _ in range(2))
+    Run.objects.filter(pk=other.pk).update(
+        taskset_version=run.taskset_version, grader_version=run.grader_version, base_model=run.base_model
+    )
+    other.refresh_from_db()
+    made, queries = [], []
+    for _ in range(2):
+        made += [make_comparison(run=run, against=other, base=["no"] * 8, tuned=LABELS * 2) for _ in range(3)]
+        for one in (run, other):
+            with CaptureQueriesContext(connection) as seen:
+                found = links(as_vera, one)
+            assert all(f"/comparisons/{comparison.pk}/answers.csv" in found for comparison in made)
+            queries.append(len(seen))
+    assert queries[:2] == queries[2:], "as many for six comparisons as for three"

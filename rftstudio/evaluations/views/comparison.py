@@ -161,9 +161,14 @@ def compare(request: Request, pk: int) -> HttpResponse:
     runs = Run.objects.select_related("workspace", "taskset_version__taskset", "tuned_model", "base_model")
     run = fetch(request, runs, Action.EDIT, pk=pk)
     against = request.GET.get("against", "")
-    initial = {**default_settings(run), "seed": run.seed, "against": against if against.isdecimal() else None}
+    initial = {
+        **default_settings(run),
+        "seed": run.seed,
+        "against": against if against.isdecimal() and len(against) < 10 else None,
+    }
     data = request.POST if request.method == "POST" else None
-    form = ComparisonForm(data, initial=initial, opponents=opponents_of(run))
+    opponents = opponents_of(run)
+    form = ComparisonForm(data, initial=initial, opponents=opponents)
     if request.method == "POST" and form.is_valid():
         assert isinstance(request.user, User)
         try:
@@ -179,6 +184,7 @@ def compare(request: Request, pk: int) -> HttpResponse:
         "taskset": run.taskset_version.taskset,
         "spine_step": "comparison",
         "n_items": run.taskset_version.counts.get("test", 0),
+        "lost_opponent": data is None and bool(against) and not (initial["against"] and opponents.filter(pk=against)),
     }
     return render(request, "evaluations/new.html", context, status=422 if form.errors else 200)
 

@@ -23,9 +23,8 @@ PHASES = ("train", "valid")
 
 def downloads(_request: Request, run: Run) -> dict[str, Any]:
     """For the tab that lists them all: what there is just now."""
-    compared = run.comparisons.all()
-    if beside := run.beside:
-        compared |= beside.comparisons.filter(against=run)
+    sides = ("run__workspace", "run__taskset_version__taskset", "against__taskset_version__taskset")
+    compared = (run.comparisons.all() | run.comparisons_against.all()).select_related(*sides)
     return {
         "has_steps": run.events.filter(type="metrics").exists(),
         "has_answers": run.rollouts.exists(),
