@@ -162,7 +162,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             "thorough",
             "Thorough",
-            "Hours: many answers per task, small steps.",
+            "The longest and steadiest: many answers per task, small steps.",
             {
                 "steps": 500,
                 "batch_size": 128,

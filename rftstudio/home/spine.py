@@ -5,7 +5,7 @@ The only place that sees all the rooms at once. Reads, never writes; a few small
 
 from dataclasses import dataclass
 
-from django.db.models import Count, Q
+from django.db.models import Case, Count, Q, When
 from django.urls import NoReverseMatch, reverse
 
 from rftstudio.evaluations.models import Comparison, Readiness
@@ -51,10 +51,8 @@ def spine_of(taskset: TaskSet) -> Spine:
     version = taskset.versions.only("number").order_by("-number").first()
     grader = Grader.objects.filter(taskset=taskset, archived_at=None).order_by("-in_use", "-updated_at").first()
     grader_version = grader.latest_version if grader else None
-    # The baseline that was launched beside a training is not the training.
-    run = Run.objects.filter(taskset_version__taskset=taskset, baseline_for=None).order_by("-pk").first()
-    compared_with_base = Comparison.objects.filter(run__taskset_version__taskset=taskset, against=None)
-    comparison = compared_with_base.filter(run__baseline_for=None).order_by("-pk").first() if run else None
+    run = _training_of(taskset)
+    comparison = _comparison_of(taskset, run) if run else None
     check = (
         Readiness.objects.filter(taskset_version__taskset=taskset)
         .select_related("taskset_version", "grader_version")
@@ -118,6 +116,37 @@ def spine_of(taskset: TaskSet) -> Spine:
 
     steps = (tasks, marked, checked, trained, compared)
     return Spine(steps, *_next(steps, taskset=taskset, run=run, grader=grader, check=check))
+
+
+def _training_of(taskset: TaskSet) -> Run | None:
+    """The one that the bar speaks of: what runs or waits, else the newest that came to its end, else the newest.
+
+    One that failed or was stopped takes nothing away from one that was finished before it, nor does a baseline from
+    the training that it was launched beside.
+    """
+    rank = Case(
+        When(status=Status.RUNNING, then=0),
+        When(status__in=OPEN_STATUSES, then=1),
+        When(status=Status.PAUSED, then=2),
+        When(status=Status.SUCCEEDED, baseline_for=None, then=3),
+        When(status=Status.SUCCEEDED, then=4),
+        When(baseline_for=None, then=5),
+        default=6,
+    )
+    return Run.objects.filter(taskset_version__taskset=taskset).order_by(rank, "-pk").first()
+
+
+def _comparison_of(taskset: TaskSet, run: Run) -> Comparison | None:
+    """With the base model: what runs or waits, else this training's, else the newest of another's, baselines last."""
+    rank = Case(
+        When(status__in=OPEN_STATUSES, then=0),
+        When(status=Status.SUCCEEDED, run=run, then=1),
+        When(status=Status.SUCCEEDED, run__baseline_for=None, then=2),
+        When(status=Status.SUCCEEDED, then=3),
+        default=4,
+    )
+    with_base = Comparison.objects.filter(run__taskset_version__taskset=taskset, against=None)
+    return with_base.order_by(rank, "-pk").first()
 
 
 def _checked(check: Readiness | None, taskset: TaskSet, *, current: bool, can_check: bool) -> Step:

@@ -79,6 +79,25 @@ def test_a_run_is_watched_then_compared(workspace):
     assert states(taskset)["training"] == "done"
 
 
+def test_the_bar_speaks_of_what_runs_and_else_of_what_was_finished(workspace, alice):
+    done = make_tuned_run(workspace=workspace, by=alice)
+    taskset = done.taskset
+    right = [str(item.reference_answer) for item in done.taskset_version.items.filter(split="test").order_by("pk")]
+    make_comparison(run=done, base=["No idea, sorry."] * len(right), tuned=right)
+    stopped = make_run(workspace=workspace, taskset=taskset)
+    Run.objects.filter(pk=stopped.pk).update(status="cancelled")
+    assert spine_of(taskset).steps[3].note == f"{done} finished"
+    assert spine_of(taskset).next_label == "Read the comparison"
+    rft, sft = (make_run(workspace=workspace, taskset=taskset) for _ in range(2))
+    Run.objects.filter(pk=sft.pk).update(status="running", baseline_for=rft)
+    for status in ("paused", "queued"):
+        Run.objects.filter(pk=rft.pk).update(status=status)
+        assert (spine_of(taskset).steps[3].note, spine_of(taskset).next_url) == ("running", f"/runs/{sft.pk}/")
+    Run.objects.filter(pk=sft.pk).update(status="succeeded")
+    assert (spine_of(taskset).steps[3].note, spine_of(taskset).next_url) == ("waiting", f"/runs/{rft.pk}/")
+    assert states(taskset)["comparison"] == "done"
+
+
 def test_a_comparison_that_can_claim_nothing_says_so(workspace, alice):
     run = make_tuned_run(workspace=workspace, by=alice)
     right = [str(item.reference_answer) for item in run.taskset_version.items.filter(split="test").order_by("pk")]
