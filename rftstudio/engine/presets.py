@@ -228,7 +228,7 @@ def check_training(settings: Mapping[str, Any]) -> dict[str, Any]:
         raise SpecError(
             f"{group} answers per task do not divide {batch} answers per step.",
             path="group_size",
-            fix=f"Set the answers per step to {near}, or choose a group size that divides {batch}.",
+            fix=f"Set the answers per step to {near}, or choose a number of answers per task that divides {batch}.",
         )
     if values["loss_type"] == "cispo" and values["epsilon_high"] < 1:
         raise SpecError(
