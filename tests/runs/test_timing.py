@@ -1,5 +1,6 @@
 """The timed step: asked for once, never measured beside a job, and put in its place by a real training's steps."""
 
+import dataclasses
 import json
 import sys
 import threading
@@ -9,7 +10,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from rftstudio.engine.estimate import Timing, step_seconds
+from rftstudio.engine.estimate import Timing, step_seconds, training_seconds
 from rftstudio.engine.presets import TrainingSettings
 from rftstudio.runs import pace, queue, timing
 from rftstudio.runs.expect import workload_of_run
@@ -141,11 +142,24 @@ def finished(workspace, *, steps=10, timed_at="2026-01-01T00:00:00+00:00"):
     return run
 
 
+def reported(run, *, spread, steps=10, **seconds):
+    """The first steps had so large a share of groups with a spread, and took so long."""
+    for event in run.events.filter(type="metrics", step__gt=0, step__lte=steps):
+        event.data["timing"] |= seconds
+        event.data["frac_reward_zero_std"] = round(1.0 - spread, 6)
+        event.save()
+
+
+def learned(run):
+    """What its base model's timing has become, and what it was."""
+    assert pace.learn_paces() == [run]
+    run.base_model.refresh_from_db()
+    return Timing.from_json(run.base_model.timing["record"]), Timing.from_json(RECORD)
+
+
 def test_its_steps_correct_an_old_timing(workspace):
     run = finished(workspace)
-    for event in run.events.filter(type="metrics", step__gt=0):
-        event.data["timing"] |= {"sampling": 6.0, "training": 3.0}
-        event.save()
+    reported(run, spread=1.0, sampling=6.0, training=3.0)
     assert look_at_speeds()["taught"] == 1
     model = run.base_model
     model.refresh_from_db()
@@ -166,3 +180,31 @@ def test_a_later_timing_and_a_few_steps_stay_as_they_are(workspace):
     run.base_model.timing["timed_at"] = "2026-01-01T00:00:00+00:00"
     run.base_model.save()
     assert pace.learn_paces() == []
+
+
+def test_groups_without_a_spread_took_no_time_to_learn_from(workspace):
+    run = finished(workspace)
+    settings = TrainingSettings.read(run.settings)
+    twice = dataclasses.replace(Timing.from_json(RECORD), train_token_s=2 * RECORD["train_token_s"])
+    took = training_seconds(twice, workload_of_run(run, answer_tokens=4.0), settings, with_spread=0.5)
+    reported(run, spread=0.5, sampling=6.0, training=took)
+    reported(run, spread=0.25, steps=4, training=took / 9)
+    seen, _ = learned(run)
+    assert seen.train_token_s == pytest.approx(twice.train_token_s), "on which the times of SFT rest as well"
+
+
+@pytest.mark.parametrize(("spread", "training"), [(0.0, 0.01), (0.25, 0.01), (1.0, 0.0)])
+def test_steps_that_learned_next_to_nothing_do_not_tell_what_learning_costs(workspace, spread, training):
+    run = finished(workspace)
+    reported(run, spread=spread, sampling=6.0, training=training)
+    seen, timed = learned(run)
+    assert seen.train_token_s == timed.train_token_s
+    assert seen.decode_row_s != timed.decode_row_s
+
+
+def test_a_few_steps_with_a_spread_do_not_tell_it_either(workspace):
+    run = finished(workspace)
+    reported(run, spread=0.0, training=0.01)
+    reported(run, spread=1.0, steps=pace.ENOUGH - 1, training=3.0)
+    seen, timed = learned(run)
+    assert seen.train_token_s == timed.train_token_s
