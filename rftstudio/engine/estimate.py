@@ -7,6 +7,7 @@ Pure arithmetic, no torch: the launch form calls it for every preset. The record
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from rftstudio.engine.errors import SpecError
@@ -108,16 +109,18 @@ def sampling_seconds(timing: Timing, work: Workload, *, prompts: int, samples: i
     return timing.prefill_token_s * prefill + timing.decode_step_s * batches * steps + timing.decode_row_s * rows * mean
 
 
-def training_seconds(timing: Timing, work: Workload, settings: TrainingSettings) -> float:
-    """Seconds of the updates of one step of reinforcement. Nothing is taken off for groups that need no update."""
-    prompts = settings.prompts_per_step
+def training_seconds(timing: Timing, work: Workload, settings: TrainingSettings, *, with_spread: float = 1.0) -> float:
+    """Seconds of the updates of one step of reinforcement.
+
+    with_spread: share of its groups whose rewards differ. The others need no update, unless KL or entropy counts too.
+    """
     mean = min(work.answer_tokens, float(settings.max_completion_length))
     own = work.prompt_tokens - work.shared_tokens
-    distinct = work.shared_tokens + prompts * own + settings.batch_size * mean
-    forward_only = 1.0 / 3.0  # of a forward and backward pass
-    passes = settings.updates_per_batch + (settings.updates_per_batch > 1) * forward_only
-    passes += forward_only if settings.beta > 0 else 0.0
-    return timing.train_token_s * distinct * passes
+    in_groups = settings.prompts_per_step * own + settings.batch_size * mean
+    needed = 1.0 if settings.beta > 0 or settings.entropy_coef > 0 else with_spread
+    updates = settings.updates_per_batch * (work.shared_tokens + needed * in_groups)
+    forward_only = ((settings.updates_per_batch > 1) + (settings.beta > 0)) / 3.0  # of a forward and backward pass
+    return timing.train_token_s * (updates + forward_only * (work.shared_tokens + in_groups))
 
 
 def copying_seconds(timing: Timing, work: Workload, settings: TrainingSettings) -> float:
@@ -137,20 +140,28 @@ def step_seconds(timing: Timing, work: Workload, settings: TrainingSettings) -> 
 
 
 def as_seen(
-    timing: Timing, work: Workload, settings: TrainingSettings, *, sampling_s: float, training_s: float
+    timing: Timing,
+    work: Workload,
+    settings: TrainingSettings,
+    *,
+    sampling_s: float,
+    updates: Sequence[tuple[float, float]],
 ) -> Timing:
-    """The timing that gives a real step of reinforcement the seconds it took. How its parts divide stays as timed.
+    """The timing that gives real steps of reinforcement the seconds they took. How sampling divides stays as timed.
 
-    work, settings: of that training, with the answers as long as they were.
+    work, settings: of that training, with the answers as long as they were. updates: seconds, and share of groups with
+    a spread, of every step that tells of learning; where none does, that stays as it is. So does what took no time.
     """
-    sampling, training = step_seconds(timing, work, settings)
-    slower = sampling_s / sampling if sampling > 0 else 1.0
+    sampling, _ = step_seconds(timing, work, settings)
+    slower = sampling_s / sampling if sampling > 0 and sampling_s > 0 else 1.0
+    expected = [(took, training_seconds(timing, work, settings, with_spread=spread)) for took, spread in updates]
+    ratios = [took / seconds for took, seconds in expected if took > 0 and seconds > 0]
     return dataclasses.replace(
         timing,
         prefill_token_s=timing.prefill_token_s * slower,
         decode_step_s=timing.decode_step_s * slower,
         decode_row_s=timing.decode_row_s * slower,
-        train_token_s=timing.train_token_s * (training_s / training if training > 0 else 1.0),
+        train_token_s=timing.train_token_s * (median(ratios) if ratios else 1.0),
     )
 
 

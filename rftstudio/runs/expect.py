@@ -37,8 +37,8 @@ ENDING = 2  # tokens that an answer has beside its words
 
 @dataclass(frozen=True)
 class Outlook:
-    """state: timed; timing (being measured now); busy (measured once no job runs); unknown (measuring did not work, or
-    is not asked for); none (no model).
+    """state: timed; timing (being measured now); busy (measured once nothing else runs); unknown (measuring did not
+    work, or is not asked for); none (no model).
     """
 
     state: str
@@ -133,7 +133,8 @@ def workload_of_run(run: Run, *, answer_tokens: float) -> Workload:
 def _why_unknown(model: BaseModel, *, may_time: bool) -> str:
     if (may_time and ask_for_timing(model=model)) or ("asked_at" in model.timing and "error" not in model.timing):
         return "timing"
-    return "busy" if queue.running() and "error" not in model.timing else "unknown"
+    waits = model.timing.get("waits") or (not queue.is_idle() and "error" not in model.timing)
+    return "busy" if waits else "unknown"
 
 
 def _workload(taskset: TaskSet, items: Sequence[Item], *, n_train: int, n_validation: int) -> Workload:

@@ -1,6 +1,7 @@
 """What the steps of a finished training teach about the speed of its base model, for the next estimate.
 
-A real step is a better witness than the timed one: its answers are as long as they are, and it ran for minutes.
+A real step is a better witness than the timed one: its answers are as long as they are, and it ran for minutes. What
+learning costs is told only by steps that learned: groups whose answers all got the same reward are left out of it.
 """
 
 from statistics import median
@@ -18,6 +19,7 @@ from rftstudio.runs.jobs import Status
 from rftstudio.runs.models import Run
 
 ENOUGH = 5  # steps; fewer say little
+MOSTLY = 0.5  # share of groups with a spread; a step with fewer says little of what learning costs
 
 
 def learn_paces() -> list[Run]:
@@ -31,7 +33,7 @@ def learn_paces() -> list[Run]:
 
 
 def learn_pace(run: Run) -> bool:
-    """Correct the timing of its base model by the median step of reinforcement; False where that teaches nothing."""
+    """Correct the timing of its base model by its steps of reinforcement; False where that teaches nothing."""
     model = BaseModel.objects.get(pk=run.base_model_id)
     timing = timing_of(model)
     steps = [point for point in points_of(run) if point.get("completion_length_mean") and point.get("timing")]
@@ -41,12 +43,14 @@ def learn_pace(run: Run) -> bool:
         settings = TrainingSettings.read(run.settings)
     except SpecError:
         return False
+    spreads = [(point["timing"]["training"], 1.0 - point.get("frac_reward_zero_std", 1.0)) for point in steps]
+    updates = [(took, spread) for took, spread in spreads if spread >= MOSTLY]
     seen = as_seen(
         timing,
         workload_of_run(run, answer_tokens=median(point["completion_length_mean"] for point in steps)),
         settings,
         sampling_s=median(point["timing"]["sampling"] for point in steps),
-        training_s=median(point["timing"]["training"] for point in steps),
+        updates=updates if len(updates) >= ENOUGH else [],
     )
     record = {"record": seen.to_json(), "timed_at": timezone.now().isoformat(), "steps": len(steps)}
     # Whoever times it anew meanwhile, say since the machine has changed, knows better.

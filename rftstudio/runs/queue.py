@@ -107,7 +107,7 @@ def require_room(workspace: Workspace, *, jobs: int = 1) -> None:
 
     jobs: how many are to be made; two where an SFT baseline (path "baseline") is wanted beside a training.
     """
-    _one_at_a_time()
+    one_at_a_time()
     waiting = 0
     for model in job_models():
         rows: QuerySet[Any] = model._default_manager.filter(status=Status.QUEUED)
@@ -167,8 +167,24 @@ def running() -> list[EngineJob]:
     return [job for model in job_models() for job in model._default_manager.filter(status=Status.RUNNING)]
 
 
+def is_idle() -> bool:
+    """Whether no job runs, nor waits for its place."""
+    under_way = (Status.QUEUED, Status.RUNNING)
+    return not any(model._default_manager.filter(status__in=under_way).exists() for model in job_models())
+
+
 def new_nonce() -> str:
     return secrets.token_hex(12)
+
+
+def one_at_a_time() -> None:
+    """To be called in a transaction that looks what runs and takes a place: two of them must not interleave.
+
+    SQLite's immediate transactions see to it already.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK_NUMBER])
 
 
 def _first_beat() -> datetime:
@@ -178,7 +194,7 @@ def _first_beat() -> datetime:
 
 def _claim_next() -> EngineJob | None:
     with transaction.atomic():
-        _one_at_a_time()
+        one_at_a_time()
         models = {model._meta.label_lower: model for model in job_models()}
         while (chosen := read_line().next()) is not None:
             label, pk = chosen.key
@@ -210,10 +226,3 @@ def _served(workspaces: set[int]) -> dict[int, float]:
         for workspace, at in rows.annotate(at=Max("started_at")):
             found[workspace] = max(found.get(workspace, 0.0), at.timestamp())
     return found
-
-
-def _one_at_a_time() -> None:
-    """Counting places and taking one must not interleave. SQLite's immediate transactions see to it already."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK_NUMBER])

@@ -31,23 +31,25 @@ def reconcile() -> dict[str, int]:
 def look_after_errands() -> dict[str, int]:
     """Twice a minute: replays, markings, red-teams and models on their way whose worker was killed go on, or say so.
 
-    Timings that waited for the machine are asked for once it is idle.
+    A timing that waited for the machine is asked for once it is idle.
     """
-    timing.ask_for_those_waiting()
+    timing.ask_for_next()
     return errand.look_after()
 
 
 @shared_task(name="runs.look_at_speeds", expires=30)
 def look_at_speeds() -> dict[str, int]:
-    """When a job has ended: what its steps teach of the model's speed, and timings that waited for the machine."""
-    return {"taught": len(pace.learn_paces()), "asked": len(timing.ask_for_those_waiting())}
+    """When a job has ended: what its steps teach of the model's speed, and a timing that waited for the machine."""
+    return {"taught": len(pace.learn_paces()), "asked": int(timing.ask_for_next() is not None)}
 
 
 @shared_task(name="runs.time_model")
 def time_model(pk: int) -> bool:
-    """Time one step of a base model. Delivered twice, it finds the figures there."""
+    """Time one step of a base model, and have the next one timed. Delivered twice, it finds the figures there."""
     model = BaseModel.objects.filter(pk=pk).first()
-    return model is not None and timing.time_model(model=model)
+    timed = model is not None and timing.time_model(model=model)
+    timing.ask_for_next()
+    return timed
 
 
 @shared_task(name="runs.replay")

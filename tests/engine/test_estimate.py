@@ -44,6 +44,15 @@ def test_training_counts_distinct_tokens_and_passes() -> None:
     assert training_seconds(TIMING, WORK, twice) == pytest.approx(0.004 * tokens * (2 + 2 / 3))
 
 
+def test_groups_without_a_spread_need_no_update() -> None:
+    half = 110 + 0.5 * (4 * 40 + 32 * 4)
+    assert training_seconds(TIMING, WORK, QUICK, with_spread=0.5) == pytest.approx(0.004 * half)
+    for changed in ({"beta": 0.1}, {"entropy_coef": 0.01}):  # they pull at every answer
+        pulled = TrainingSettings.read(resolve("quick", {**SMALL, **changed}))
+        whole = training_seconds(TIMING, WORK, pulled)
+        assert training_seconds(TIMING, WORK, pulled, with_spread=0.5) == pytest.approx(whole)
+
+
 def test_a_run_is_its_steps_and_its_evaluations() -> None:
     told = estimate_training(TIMING, WORK, QUICK)
     asked = sampling_seconds(TIMING, WORK, prompts=24, samples=QUICK.eval_samples, longest=16)

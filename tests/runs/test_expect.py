@@ -1,6 +1,7 @@
 """Expected times: from a timing record, asked for once, never measured beside a running job."""
 
 import pytest
+from django.utils import timezone
 
 from rftstudio.engine.estimate import Timing
 from rftstudio.runs import queue
@@ -60,6 +61,18 @@ def test_not_measured_beside_a_running_job(workspace, woken):
     assert look(run.taskset, run.base_model).state == "busy"
     assert look(run.taskset, run.base_model).state == "busy"
     assert run.base_model.timing == {"waits": True}, "measured once it has ended, whether or not a page is open"
+    assert woken == []
+
+
+def test_not_measured_beside_another_or_before_a_job_that_waits(taskset, workspace, woken):
+    now = timezone.now().isoformat()
+    other = make_base_model(name="Another")
+    other.timing = {"asked_at": now, "beat_at": now}
+    other.save()
+    assert look(taskset, make_base_model()).state == "busy"
+    other.delete()
+    make_run(workspace=workspace, taskset=taskset, base_model=make_base_model(name="A third"))
+    assert look(taskset, make_base_model(name="A fourth")).state == "busy"
     assert woken == []
 
 
