@@ -4,6 +4,7 @@ import logging
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from rftstudio.evaluations.models import Comparison
 from rftstudio.graders.toolbox import Toolbox, missing_tools
 from rftstudio.runs import queue
 from rftstudio.runs.expect import seconds_for_answers
-from rftstudio.runs.jobs import Status
+from rftstudio.runs.jobs import ENDED_STATUSES, Status
 from rftstudio.runs.judged import check_budget, compared_samples
 from rftstudio.runs.models import Run
 from rftstudio.tasksets.models import AnswerType, Split
@@ -203,7 +204,21 @@ def _budget(comparison: Comparison) -> SharedBudget | None:
         return None
     if shared is None:
         return None
-    return SharedBudget(os.path.relpath(launched.directory / shared.file, comparison.directory))
+    file = Path(os.path.relpath(launched.directory / shared.file, comparison.directory))
+    return SharedBudget(str(file), _share(comparison, file, shared))
+
+
+def _share(comparison: Comparison, file: Path, shared: SharedBudget) -> float:
+    """All that is left may be compared with, unless the other training of the launch still has its part to spend."""
+    beside = None if comparison.against else comparison.run.beside
+    if beside is None or beside.status in ENDED_STATUSES:
+        return 1.0
+    with suppress(SpecError):
+        other = read_job(beside.directory).budget
+        if other and Path(os.path.relpath(beside.directory / other.file, comparison.directory)) == file:
+            kept = round(1.0 - shared.share - other.share, 4)
+            return kept if kept > 0 else 1.0  # nothing was kept in launches from when both had the same part
+    return 1.0
 
 
 def _job(comparison: Comparison, sides: tuple[Adapter, Adapter], toolbox: Toolbox) -> Job:

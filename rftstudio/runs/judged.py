@@ -101,15 +101,16 @@ def answers_of(settings: Mapping[str, Any]) -> int:
     return sampled + checked
 
 
-def training_share(trainings: Sequence[Mapping[str, Any]], *, n_test: int, comparisons: int) -> float:
-    """How much of a launch's budget its trainings may spend: the rest is for the answers that are compared afterwards.
+def training_shares(trainings: Sequence[Mapping[str, Any]], *, n_test: int, comparisons: int) -> list[float]:
+    """How much of a launch's budget each of its trainings may spend: its part of all the answers that are judged.
 
-    trainings: the settings of each. comparisons: how many follow by themselves.
+    The rest is for the answers that are compared afterwards. trainings: the settings of each. comparisons: how many
+    follow by themselves.
     """
-    trained = sum(answers_of(settings) for settings in trainings)
+    trained = [answers_of(settings) for settings in trainings]
     temperature = trainings[0].get("eval_temperature", 1.0)
     compared = comparisons * 2 * n_test * compared_samples(n_test, temperature)
-    return trained / (trained + compared)
+    return [answers / (sum(trained) + compared) for answers in trained]
 
 
 def compared_samples(n_test: int, temperature: float) -> int:

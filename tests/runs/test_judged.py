@@ -117,13 +117,27 @@ def spends_from(job) -> tuple[str, float] | None:
 def test_a_launch_spends_its_budget_as_a_whole(budgeted):
     run, rft, sft = budgeted
     file = str(run.directory.resolve() / "judge-budget.jsonl")
-    train = answers_of(rft.settings) + answers_of(sft.settings)
-    n_test = run.taskset_version.counts["test"]
-    share = round(train / (train + 3 * 2 * 4 * n_test), 4)
-    assert 0.5 < share < 1
-    assert spends_from(rft) == spends_from(sft) == (file, share)
+    train = [answers_of(one.settings) for one in (rft, sft)]
+    all_answers = sum(train) + 3 * 2 * 4 * run.taskset_version.counts["test"]
+    shares = [round(answers / all_answers, 4) for answers in train]
+    assert 0 < shares[1] < shares[0] < 1
+    assert (spends_from(rft), spends_from(sft)) == ((file, shares[0]), (file, shares[1]))
     assert compare_finished() == 3
     assert [spends_from(one) for one in Comparison.objects.all()] == [(file, 1.0)] * 3
+
+
+def test_a_comparison_leaves_the_other_training_its_part_while_that_still_needs_it(budgeted):
+    run, rft, sft = budgeted
+    sft.status = Status.QUEUED
+    sft.save()
+    assert compare_finished() == 1
+    file, share = spends_from(Comparison.objects.get(run=rft))
+    assert file == str(run.directory.resolve() / "judge-budget.jsonl")
+    assert share == pytest.approx(1 - spends_from(rft)[1] - spends_from(sft)[1])
+    assert 0 < share < 1
+    finished(sft, "b")
+    assert compare_finished() == 2
+    assert {spends_from(one)[1] for one in Comparison.objects.exclude(run=rft, against=None)} == {1.0}
 
 
 def test_what_is_asked_for_later_has_a_budget_of_its_own(budgeted, bob, workspace, taskset):

@@ -61,8 +61,24 @@ def test_a_share_leaves_something_for_those_that_follow(serve, tmp_path):
     file, prices = tmp_path / "judge-budget.jsonl", {"price_in": 10.0, "price_out": 50.0}
     with judged(server, cost=0.01, share=0.6, purse=Purse(file), **prices) as training:
         assert [mark(str(n)).score for n in range(4)] == [0.75, 0.75, 0.75, None]
-        says = "Of the judge budget of 0.01 in money, 0.006 are used up; the rest is kept for comparing."
-        assert training.budget.used_up == says
+        says = "Of the launch’s judge budget of 0.01 in money, the part for this job, 0.006, is used up; the rest is "
+        assert training.budget.used_up == says + "kept for the others."
     with judged(server, cost=0.01, purse=Purse(file), **prices) as comparison:
         assert [mark(str(n)).score for n in range(3)] == [0.75, 0.75, None]
         assert comparison.budget.used_up == "The judge budget of 0.01 in money is used up."
+
+
+def test_a_share_is_of_what_the_job_pays_itself_and_the_purse_bounds_the_whole(serve, tmp_path):
+    server = serve(lambda body: completion(GOOD))  # 120 tokens a call
+    file, replies = tmp_path / "judge-budget.jsonl", tmp_path / "judge-replies.jsonl"
+    others = Purse(file)
+    others.add(840, 0.0)  # of 1200: far more than the share below
+    with judged(server, tokens=1200, share=0.2, purse=Purse(file), file=replies) as baseline:
+        assert [mark(str(n)).score for n in range(3)] == [0.75, 0.75, None]
+        assert "the part for this job, 240, is used up" in baseline.budget.used_up
+    with judged(server, tokens=1200, share=0.2, purse=Purse(file), file=replies) as again:
+        assert mark("2").score is None, "what it paid before it was started again is of its part"
+        assert again.budget.spent.tokens == 240
+    with judged(server, tokens=1200, share=0.9, purse=Purse(file)) as other:
+        assert [mark(f"another {n}").score for n in range(2)] == [0.75, None]
+        assert other.budget.used_up == "The judge budget of 1,200 tokens is used up."
