@@ -73,9 +73,12 @@ def paid(reported: Mapping[str, Any] | None, settings: Mapping[str, Any]) -> Pai
 
 
 def asked_by(
-    grader: Grader | None, *, preset: str, settings: Mapping[str, Any], baseline: bool = False
+    grader: Grader | None, *, preset: str, settings: Mapping[str, Any], n_validation: int, baseline: bool = False
 ) -> Asked | None:
-    """None where the draft grader asks no judge. baseline: with an SFT beside it, whose validations ask as well."""
+    """None where the draft grader asks no judge. baseline: with an SFT beside it, whose validations ask as well.
+
+    n_validation: how many validation tasks there are.
+    """
     if grader is None:
         return None
     workspace = grader.taskset.workspace
@@ -85,29 +88,34 @@ def asked_by(
     answers = None
     with suppress(SpecError):  # the form says what is wrong
         full = presets.resolve(preset, dict(settings))
-        answers = answers_of(full)
+        answers = answers_of(full, n_validation=n_validation)
         if baseline and full["approach"] != SFT:
-            answers += answers_of({**full, "approach": SFT})
+            answers += answers_of({**full, "approach": SFT}, n_validation=n_validation)
     weak = workspace.judges.filter(name__in=names, embedded=True).exists()
     return Asked(names, answers, weak)
 
 
-def answers_of(settings: Mapping[str, Any]) -> int:
-    """Graded answers: every step's, and those of the validations before the first step and every so many after it."""
+def answers_of(settings: Mapping[str, Any], *, n_validation: int) -> int:
+    """Graded answers: every step's, and those of the validations before the first step and every so many after it.
+
+    n_validation: how many validation tasks there are, of which `eval_items` at the most are asked.
+    """
     validations = 1 + -(-settings["steps"] // settings["eval_interval"])
     copying = {SFT: settings["steps"], SFT_RFT: settings["warm_start_steps"]}.get(settings["approach"], 0)
     sampled: int = (settings["steps"] - copying) * settings["batch_size"]
-    checked: int = validations * settings["eval_items"] * settings["eval_samples"]
+    checked: int = validations * min(settings["eval_items"], n_validation) * settings["eval_samples"]
     return sampled + checked
 
 
-def training_shares(trainings: Sequence[Mapping[str, Any]], *, n_test: int, comparisons: int) -> list[float]:
+def training_shares(
+    trainings: Sequence[Mapping[str, Any]], *, n_validation: int, n_test: int, comparisons: int
+) -> list[float]:
     """How much of a launch's budget each of its trainings may spend: its part of all the answers that are judged.
 
     The rest is for the answers that are compared afterwards. trainings: the settings of each. comparisons: how many
     follow by themselves.
     """
-    trained = [answers_of(settings) for settings in trainings]
+    trained = [answers_of(settings, n_validation=n_validation) for settings in trainings]
     temperature = trainings[0].get("eval_temperature", 1.0)
     compared = comparisons * 2 * n_test * compared_samples(n_test, temperature)
     return [answers / (sum(trained) + compared) for answers in trained]

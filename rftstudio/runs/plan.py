@@ -28,7 +28,7 @@ from rftstudio.runs.continuing import adapter_directory, start_of
 from rftstudio.runs.expect import expected_seconds
 from rftstudio.runs.judged import has_budget, training_shares
 from rftstudio.runs.models import Checkpoint, Run
-from rftstudio.tasksets.models import AnswerType, TaskSetVersion
+from rftstudio.tasksets.models import AnswerType, Split, TaskSetVersion
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,12 @@ def with_budget(plans: Sequence[Plan], *, comparisons: int) -> list[Plan]:
     first = plans[0]
     if not (first.job.judges and has_budget(first.run.settings)):
         return list(plans)
-    shares = training_shares([plan.run.settings for plan in plans], n_test=first.n_test, comparisons=comparisons)
+    shares = training_shares(
+        [plan.run.settings for plan in plans],
+        n_validation=len(first.items[Split.VALIDATION.value]),
+        n_test=first.n_test,
+        comparisons=comparisons,
+    )
     return [
         replace(plan, job=replace(plan.job, budget=SharedBudget(FILE, round(share, 4))))
         for plan, share in zip(plans, shares, strict=True)

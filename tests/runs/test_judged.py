@@ -117,7 +117,9 @@ def spends_from(job) -> tuple[str, float] | None:
 def test_a_launch_spends_its_budget_as_a_whole(budgeted):
     run, rft, sft = budgeted
     file = str(run.directory.resolve() / "judge-budget.jsonl")
-    train = [answers_of(one.settings) for one in (rft, sft)]
+    n_validation = run.taskset_version.counts["validation"]
+    assert n_validation < rft.settings["eval_items"]
+    train = [answers_of(one.settings, n_validation=n_validation) for one in (rft, sft)]
     all_answers = sum(train) + 3 * 2 * 4 * run.taskset_version.counts["test"]
     shares = [round(answers / all_answers, 4) for answers in train]
     assert 0 < shares[1] < shares[0] < 1
@@ -161,16 +163,24 @@ def test_what_the_others_of_the_launch_paid_is_not_left(budgeted):
 def test_how_many_answers_are_judged():
     settings = presets.resolve("quick", {"steps": 10, "batch_size": 16, "group_size": 8, "eval_interval": 4})
     settings |= {"eval_items": 5, "eval_samples": 2}
-    assert answers_of(settings) == 10 * 16 + 4 * 10
+    assert answers_of(settings, n_validation=7) == 10 * 16 + 4 * 10
+    assert answers_of(settings, n_validation=3) == 10 * 16 + 4 * 3 * 2, "no more tasks are asked than there are"
 
 
 def test_the_launch_page_says_who_is_asked(run, as_bob, taskset, workspace):
     page = as_bob.get(reverse("runs:launch", args=[taskset.pk])).content.decode()
-    assert "asks the judge “main” about" in page
+    version = taskset.latest_version
+    answers = answers_of(presets.resolve("quick"), n_validation=version.counts["validation"])
+    assert f"asks the judge “main” about {answers:,} answers at the most" in page
     assert 'name="judge_tokens"' in page
     assert "weak judge" not in page
-    part = as_bob.get(reverse("runs:outlook", args=[taskset.pk]), {"preset": "quick"}).content.decode()
-    assert "asks the judge “main” about" in part
+    for chosen, n_validation in (("draft", version.counts["validation"]), (version.pk, 1)):
+        version.counts["validation"] = n_validation
+        version.save()
+        query = {"preset": "quick", "taskset_version": chosen}
+        part = as_bob.get(reverse("runs:outlook", args=[taskset.pk]), query).content.decode()
+        answers = answers_of(presets.resolve("quick"), n_validation=n_validation)
+        assert f"asks the judge “main” about {answers:,} answers at the most" in part
     workspace.judges.update(embedded=True)
     assert "weak judge" in as_bob.get(reverse("runs:launch", args=[taskset.pk])).content.decode()
 
