@@ -142,6 +142,36 @@ def test_a_comparison_leaves_the_other_training_its_part_while_that_still_needs_
     assert {spends_from(one)[1] for one in Comparison.objects.exclude(run=rft, against=None)} == {1.0}
 
 
+def test_a_launch_whose_budget_cannot_be_found_spends_nothing_unasked(budgeted):
+    _, rft, sft = budgeted
+    (rft.directory / "job.json").write_text("torn")
+    assert compare_finished() == 3
+    failed = Comparison.objects.get(run=rft, against=None)
+    assert (failed.status, failed.culprit, failed.directory.exists()) == (Status.FAILED, "system", False)
+    assert "the job.json of “Inbox, quick look” cannot be read (" in failed.error
+    assert "So nothing is spent unasked." in failed.error
+    others = Comparison.objects.exclude(pk=failed.pk)
+    assert {one.status for one in others} == {Status.QUEUED}
+    assert {spends_from(one)[1] for one in others} == {1.0}
+
+
+def test_one_from_before_budgets_were_shared_is_compared_as_it_was(budgeted):
+    _, rft, sft = budgeted
+    job = json.loads((rft.directory / "job.json").read_text())
+    del job["budget"]
+    (rft.directory / "job.json").write_text(json.dumps(job))
+    sft.delete()
+    assert compare_finished() == 1
+    assert spends_from(Comparison.objects.get()) is None
+
+
+def test_without_a_budget_nothing_is_looked_for(run, workspace):
+    finished(run, "a")
+    (run.directory / "job.json").unlink()
+    assert compare_finished() == 1
+    assert Comparison.objects.get().status == Status.QUEUED
+
+
 def test_what_is_asked_for_later_has_a_budget_of_its_own(budgeted, bob, workspace, taskset):
     run, rft, sft = budgeted
     assert spends_from(create_comparison(run=rft, by=bob, against=sft)) is None
