@@ -13,7 +13,7 @@ from rftstudio.engine.approaches import SFT, SFT_RFT
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading.judges.budget import Budget, require_prices
 from rftstudio.engine.grading.judges.endpoint import read_endpoints
-from rftstudio.graders.models import Grader
+from rftstudio.graders.models import Grader, GraderVersion
 from rftstudio.graders.toolbox import Toolbox
 
 WANTED_ANSWERS = 160  # of each compared model: few tasks are answered several times, so that luck averages out
@@ -128,6 +128,17 @@ def compared_samples(n_test: int, temperature: float) -> int:
 
 def has_budget(settings: Mapping[str, Any]) -> bool:
     return bool(settings.get("judge_tokens") or settings.get("judge_cost"))
+
+
+def further_budget(version: GraderVersion, settings: Mapping[str, Any]) -> str:
+    """What judges may spend anew on a job with these settings that is started by hand: “5,000 tokens and 2 in money”.
+
+    "" where no judge is asked or no budget is set.
+    """
+    if not (has_budget(settings) and Toolbox.of(version.grader.taskset.workspace, version.spec).judges):
+        return ""
+    tokens, cost = settings.get("judge_tokens") or 0, settings.get("judge_cost") or 0.0
+    return " and ".join([f"{tokens:,} tokens"] * bool(tokens) + [f"{cost:g} in money"] * bool(cost))
 
 
 def check_budget(toolbox: Toolbox, settings: Mapping[str, Any]) -> None:

@@ -215,6 +215,62 @@ def test_the_launch_page_says_who_is_asked(run, as_bob, taskset, workspace):
     assert "weak judge" in as_bob.get(reverse("runs:launch", args=[taskset.pk])).content.decode()
 
 
+def test_the_launch_page_says_that_a_budget_is_the_launchs(run, as_bob, taskset):
+    page = as_bob.get(reverse("runs:launch", args=[taskset.pk])).text
+    assert "it holds for the launch as a whole: the training, an SFT baseline beside it and the comparisons" in page
+    assert "by itself" not in page.partition("asks the judge")[2].partition("</p>")[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "amount"),
+    [
+        ({"judge_tokens": 50_000}, "50,000 tokens"),
+        ({"judge_tokens": 900, "judge_cost": 2.5}, "900 tokens and 2.5 in money"),
+    ],
+)
+def test_a_baseline_that_is_added_says_what_judges_may_spend_on_it(run, as_bob, settings, amount):
+    assert "once more" not in as_bob.get(reverse("runs:detail", args=[run.pk])).text
+    run.settings = {**run.settings, **settings}
+    run.save()
+    page = as_bob.get(reverse("runs:detail", args=[run.pk])).text
+    assert f"judges may spend up to {amount} once more" in page.partition("Add an SFT baseline")[2]
+
+
+def test_without_a_judge_a_budget_is_not_spoken_of(workspace, bob, as_bob):
+    taskset = make_taskset(workspace=workspace, by=bob, published=True)
+    other = make_run(workspace=workspace, by=bob, taskset=taskset, settings={"judge_tokens": 500})
+    page = as_bob.get(reverse("runs:detail", args=[other.pk])).text
+    assert "Add an SFT baseline" in page
+    assert "once more" not in page
+
+
+def failed(comparison, **progress):
+    Comparison.objects.filter(pk=comparison.pk).update(status=Status.FAILED, error="No.", progress=progress)
+    return reverse("evaluations:detail", args=[comparison.pk])
+
+
+def test_trying_a_comparison_again_says_what_judges_may_spend_on_it(budgeted, as_bob, as_vera):
+    compare_finished()
+    for comparison in Comparison.objects.all():
+        url = failed(comparison)
+        page = as_bob.get(url).text
+        assert 'class="btn btn-primary">Try again</button>' in page
+        assert "judges may spend up to 2 in money once more" in page
+        assert "once more" not in as_vera.get(url).text
+
+
+def test_where_the_budget_is_used_up_the_form_asks_for_another(budgeted, as_bob):
+    _, rft, sft = budgeted
+    compare_finished()
+    pair = Comparison.objects.get(against=sft)
+    url = failed(pair, done=0, total=8, judges={"total_tokens": 960, "used_up": "The judge budget is used up."})
+    page = as_bob.get(url).text
+    form = reverse("evaluations:compare", args=[rft.pk]) + f"?against={sft.pk}"
+    assert f'<a class="btn btn-primary" href="{form}">Try again</a>' in page
+    assert reverse("evaluations:again", args=[pair.pk]) not in page
+    assert "on the next page you say what judges may spend" in page
+
+
 def test_a_grader_without_a_judge_says_nothing_of_judges(as_bob, workspace, bob):
     taskset = make_taskset(workspace=workspace, by=bob, published=True)
     create_grader(taskset=taskset, by=bob)
