@@ -207,10 +207,11 @@ def _budget(comparison: Comparison) -> SharedBudget | None:
     except (SpecError, OSError) as error:
         if not has_budget(launched.settings):
             return None
+        reason = error.message if isinstance(error, SpecError) else str(error)
         raise SystemFault(
             "The launch has a budget for judges, but what is left of it cannot be told, because the job.json of "
-            f"“{launched}” cannot be read ({error}). So nothing is spent unasked. Restore that file from a backup, or "
-            "start a comparison by hand, which has a budget of its own."
+            f"“{launched}” cannot be read ({reason.rstrip('.')}). So nothing is spent unasked. Restore that file from "
+            "a backup, or start a comparison by hand, which has a budget of its own."
         ) from error
     if shared is None:
         return None
