@@ -67,7 +67,8 @@ class Start:
 class SharedBudget:
     """The judges' budget of several jobs that were launched together.
 
-    file: where each writes what it pays, from the job's directory. share: of the budget, up to which this job spends.
+    file: where each writes what it pays, from the job's directory; their sum is bounded by the whole budget.
+    share: of the budget, what this job may spend itself.
     """
 
     file: str

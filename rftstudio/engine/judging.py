@@ -5,6 +5,7 @@ that a job which starts again pays nothing twice and remembers what it has spent
 """
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,12 +16,14 @@ from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading import Spec
 from rftstudio.engine.grading.judges.endpoint import read_endpoints, with_keys
 from rftstudio.engine.grading.judges.judges import Judges
-from rftstudio.engine.grading.judges.purse import Purse
+from rftstudio.engine.grading.judges.purse import FILE, Purse
 from rftstudio.engine.grading.outgoing import Refused, read_url
 from rftstudio.engine.grading.tools import tools, using
-from rftstudio.engine.job import Job
+from rftstudio.engine.job import Job, SharedBudget
 
 REPLIES = "judge-replies.jsonl"
+# The job's own file, that of a job beside it, or of one of another kind: `../12/…`, `../../runs/12/…`.
+SHARED = re.compile(rf"(?:(?P<up>\.\./|\.\./\.\./[\w-]+/)[\w-]+/)?{re.escape(FILE)}")
 
 
 @contextmanager
@@ -28,16 +31,32 @@ def judging(directory: Path, job: Job, spec: Spec, *, tokens: int, cost: float) 
     """Grade with the job's judges inside the block. tokens, cost: the budget of the whole job, or of all the jobs that
     share it (`job.budget`), 0 for none.
 
-    Raises `SpecError` where a judge that the grader names, a key or a price is missing.
+    Raises `SpecError` where a judge that the grader names, a key or a price is missing, or where the budget's file lies
+    elsewhere than with one of the jobs.
     """
     endpoints = with_keys(read_endpoints(job.judges)) if job.judges else []
     file = directory / REPLIES if endpoints else None
     shared = job.budget if endpoints else None
-    purse = Purse(directory / shared.file) if shared else None
+    purse = Purse(_shared_file(directory, shared)) if shared else None
     judges = Judges(endpoints, tokens=tokens, cost=cost, file=file, purse=purse, share=shared.share if shared else 1.0)
     judges.require(spec.models())
     with using(replace(tools(), judges=judges, secrets={**tools().secrets, **_secrets(job)})):
         yield judges
+
+
+def _shared_file(directory: Path, shared: SharedBudget) -> Path:
+    """Where the jobs of a launch write what they pay. Raises `SpecError` for any other place."""
+    directory = directory.resolve()
+    path = directory / str(shared.file)
+    if known := SHARED.fullmatch(str(shared.file)):
+        ups = (known["up"] or "").count("../")
+        if path.resolve().is_relative_to((directory, *directory.parents)[ups]):
+            return path
+    raise SpecError(
+        f"The launch’s judge budget is kept in “{shared.file}”, which is no file of a job beside this one.",
+        path="budget.file",
+        fix=f"Name the {FILE} of the first job of the launch, or launch anew.",
+    )
 
 
 def _secrets(job: Job) -> dict[str, str]:

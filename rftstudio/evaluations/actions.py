@@ -4,6 +4,7 @@ import logging
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from rftstudio.accounts.models import User
-from rftstudio.engine.errors import EngineError, SpecError
+from rftstudio.engine.errors import EngineError, SpecError, SystemFault
 from rftstudio.engine.job import Adapter, Job, Model, SharedBudget, list_files, read_job, write_job
 from rftstudio.engine.presets import check_evaluation
 from rftstudio.engine.types import Item
@@ -22,8 +23,8 @@ from rftstudio.evaluations.models import Comparison
 from rftstudio.graders.toolbox import Toolbox, missing_tools
 from rftstudio.runs import queue
 from rftstudio.runs.expect import seconds_for_answers
-from rftstudio.runs.jobs import Status
-from rftstudio.runs.judged import check_budget, compared_samples
+from rftstudio.runs.jobs import ENDED_STATUSES, Status
+from rftstudio.runs.judged import check_budget, compared_samples, has_budget
 from rftstudio.runs.models import Run
 from rftstudio.tasksets.models import AnswerType, Split
 from rftstudio.tasksets.rows import version_items
@@ -91,7 +92,8 @@ def create_comparison(
             )
             directory = comparison.directory
             shutil.rmtree(directory, ignore_errors=True)  # of a row that was never committed
-            job = replace(_job(comparison, sides, toolbox), budget=_budget(comparison))
+            job = _job(comparison, sides, toolbox)
+            job = replace(job, budget=_budget(comparison) if job.judges else None)
             write_job(directory, job, {"items": items}, toolbox.lists)
             queue.submit(comparison)
     except BaseException:
@@ -193,17 +195,41 @@ def _toolbox(run: Run) -> Toolbox:
 
 
 def _budget(comparison: Comparison) -> SharedBudget | None:
-    """What follows a launch by itself is paid from the launch's budget; whoever asks for more says what it may cost."""
+    """What follows a launch by itself is paid from the launch's budget; whoever asks for more says what it may cost.
+
+    Raises `SystemFault` where the launch has a budget and nobody can tell any more where it is spent from.
+    """
     if not comparison.automatic:
         return None
     launched = comparison.against or comparison.run  # a baseline that came later has a budget of its own
     try:
         shared = read_job(launched.directory).budget
-    except SpecError:
-        return None
+    except (SpecError, OSError) as error:
+        if not has_budget(launched.settings):
+            return None
+        reason = error.message if isinstance(error, SpecError) else str(error)
+        raise SystemFault(
+            "The launch has a budget for judges, but what is left of it cannot be told, because the job.json of "
+            f"“{launched}” cannot be read ({reason.rstrip('.')}). So nothing is spent unasked. Restore that file from "
+            "a backup, or start a comparison by hand, which has a budget of its own."
+        ) from error
     if shared is None:
         return None
-    return SharedBudget(os.path.relpath(launched.directory / shared.file, comparison.directory))
+    file = Path(os.path.relpath(launched.directory / shared.file, comparison.directory))
+    return SharedBudget(str(file), _share(comparison, file, shared))
+
+
+def _share(comparison: Comparison, file: Path, shared: SharedBudget) -> float:
+    """All that is left may be compared with, unless the other training of the launch still has its part to spend."""
+    beside = None if comparison.against else comparison.run.beside
+    if beside is None or beside.status in ENDED_STATUSES:
+        return 1.0
+    with suppress(SpecError):
+        other = read_job(beside.directory).budget
+        if other and Path(os.path.relpath(beside.directory / other.file, comparison.directory)) == file:
+            kept = round(1.0 - shared.share - other.share, 4)
+            return kept if kept > 0 else 1.0  # nothing was kept in launches from when both had the same part
+    return 1.0
 
 
 def _job(comparison: Comparison, sides: tuple[Adapter, Adapter], toolbox: Toolbox) -> Job:

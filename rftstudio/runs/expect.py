@@ -83,8 +83,7 @@ def outlook_of(
         return Outlook(_why_unknown(model, may_time=may_time))
     live = taskset.items.live()
     rows = live.filter(split=Split.TRAIN)[:LOOKED_AT] or live[:LOOKED_AT]
-    n_items = live.count()
-    n_validation = live.filter(split=Split.VALIDATION).count() or max(1, n_items // VALIDATION_SHARE)
+    n_items, n_validation = live.count(), validation_tasks(taskset)
     work = _workload(taskset, [draft_item(taskset, row) for row in rows], n_train=n_items, n_validation=n_validation)
     if answer_tokens:
         work = dataclasses.replace(work, answer_tokens=answer_tokens)
@@ -98,6 +97,12 @@ def outlook_of(
         name: _seconds(timing, work, presets.resolve(name, way, answer_limit=limit)) for name in presets.PRESETS
     }
     return Outlook("timed", by_preset, chosen, baseline=beside)
+
+
+def validation_tasks(taskset: TaskSet) -> int:
+    """How many the draft has, or about how many it will be dealt."""
+    live = taskset.items.live()
+    return live.filter(split=Split.VALIDATION).count() or max(1, live.count() // VALIDATION_SHARE)
 
 
 def expected_sampling(

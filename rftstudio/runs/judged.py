@@ -13,7 +13,7 @@ from rftstudio.engine.approaches import SFT, SFT_RFT
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.grading.judges.budget import Budget, require_prices
 from rftstudio.engine.grading.judges.endpoint import read_endpoints
-from rftstudio.graders.models import Grader
+from rftstudio.graders.models import Grader, GraderVersion
 from rftstudio.graders.toolbox import Toolbox
 
 WANTED_ANSWERS = 160  # of each compared model: few tasks are answered several times, so that luck averages out
@@ -73,9 +73,12 @@ def paid(reported: Mapping[str, Any] | None, settings: Mapping[str, Any]) -> Pai
 
 
 def asked_by(
-    grader: Grader | None, *, preset: str, settings: Mapping[str, Any], baseline: bool = False
+    grader: Grader | None, *, preset: str, settings: Mapping[str, Any], n_validation: int, baseline: bool = False
 ) -> Asked | None:
-    """None where the draft grader asks no judge. baseline: with an SFT beside it, whose validations ask as well."""
+    """None where the draft grader asks no judge. baseline: with an SFT beside it, whose validations ask as well.
+
+    n_validation: how many validation tasks there are.
+    """
     if grader is None:
         return None
     workspace = grader.taskset.workspace
@@ -85,31 +88,37 @@ def asked_by(
     answers = None
     with suppress(SpecError):  # the form says what is wrong
         full = presets.resolve(preset, dict(settings))
-        answers = answers_of(full)
+        answers = answers_of(full, n_validation=n_validation)
         if baseline and full["approach"] != SFT:
-            answers += answers_of({**full, "approach": SFT})
+            answers += answers_of({**full, "approach": SFT}, n_validation=n_validation)
     weak = workspace.judges.filter(name__in=names, embedded=True).exists()
     return Asked(names, answers, weak)
 
 
-def answers_of(settings: Mapping[str, Any]) -> int:
-    """Graded answers: every step's, and those of the validations before the first step and every so many after it."""
+def answers_of(settings: Mapping[str, Any], *, n_validation: int) -> int:
+    """Graded answers: every step's, and those of the validations before the first step and every so many after it.
+
+    n_validation: how many validation tasks there are, of which `eval_items` at the most are asked.
+    """
     validations = 1 + -(-settings["steps"] // settings["eval_interval"])
     copying = {SFT: settings["steps"], SFT_RFT: settings["warm_start_steps"]}.get(settings["approach"], 0)
     sampled: int = (settings["steps"] - copying) * settings["batch_size"]
-    checked: int = validations * settings["eval_items"] * settings["eval_samples"]
+    checked: int = validations * min(settings["eval_items"], n_validation) * settings["eval_samples"]
     return sampled + checked
 
 
-def training_share(trainings: Sequence[Mapping[str, Any]], *, n_test: int, comparisons: int) -> float:
-    """How much of a launch's budget its trainings may spend: the rest is for the answers that are compared afterwards.
+def training_shares(
+    trainings: Sequence[Mapping[str, Any]], *, n_validation: int, n_test: int, comparisons: int
+) -> list[float]:
+    """How much of a launch's budget each of its trainings may spend: its part of all the answers that are judged.
 
-    trainings: the settings of each. comparisons: how many follow by themselves.
+    The rest is for the answers that are compared afterwards. trainings: the settings of each. comparisons: how many
+    follow by themselves.
     """
-    trained = sum(answers_of(settings) for settings in trainings)
+    trained = [answers_of(settings, n_validation=n_validation) for settings in trainings]
     temperature = trainings[0].get("eval_temperature", 1.0)
     compared = comparisons * 2 * n_test * compared_samples(n_test, temperature)
-    return trained / (trained + compared)
+    return [answers / (sum(trained) + compared) for answers in trained]
 
 
 def compared_samples(n_test: int, temperature: float) -> int:
@@ -119,6 +128,17 @@ def compared_samples(n_test: int, temperature: float) -> int:
 
 def has_budget(settings: Mapping[str, Any]) -> bool:
     return bool(settings.get("judge_tokens") or settings.get("judge_cost"))
+
+
+def further_budget(version: GraderVersion, settings: Mapping[str, Any]) -> str:
+    """What judges may spend anew on a job with these settings that is started by hand: “5,000 tokens and 2 in money”.
+
+    "" where no judge is asked or no budget is set.
+    """
+    if not (has_budget(settings) and Toolbox.of(version.grader.taskset.workspace, version.spec).judges):
+        return ""
+    tokens, cost = settings.get("judge_tokens") or 0, settings.get("judge_cost") or 0.0
+    return " and ".join([f"{tokens:,} tokens"] * bool(tokens) + [f"{cost:g} in money"] * bool(cost))
 
 
 def check_budget(toolbox: Toolbox, settings: Mapping[str, Any]) -> None:

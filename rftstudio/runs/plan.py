@@ -26,9 +26,9 @@ from rftstudio.runs import queue
 from rftstudio.runs.check import check_launch
 from rftstudio.runs.continuing import adapter_directory, start_of
 from rftstudio.runs.expect import expected_seconds
-from rftstudio.runs.judged import has_budget, training_share
+from rftstudio.runs.judged import has_budget, training_shares
 from rftstudio.runs.models import Checkpoint, Run
-from rftstudio.tasksets.models import AnswerType, TaskSetVersion
+from rftstudio.tasksets.models import AnswerType, Split, TaskSetVersion
 
 
 @dataclass(frozen=True)
@@ -126,16 +126,23 @@ def plan_baseline(run: Run, *, by: User | None, start: Checkpoint | None = None)
 
 
 def with_budget(plans: Sequence[Plan], *, comparisons: int) -> list[Plan]:
-    """The trainings of one launch, which share a budget for judges where it has one.
+    """The trainings of one launch, which share a budget for judges where it has one, each with a part of its own.
 
     comparisons: how many follow by themselves; they share it as well.
     """
     first = plans[0]
     if not (first.job.judges and has_budget(first.run.settings)):
         return list(plans)
-    share = training_share([plan.run.settings for plan in plans], n_test=first.n_test, comparisons=comparisons)
-    budget = SharedBudget(FILE, round(share, 4))
-    return [replace(plan, job=replace(plan.job, budget=budget)) for plan in plans]
+    shares = training_shares(
+        [plan.run.settings for plan in plans],
+        n_validation=len(first.items[Split.VALIDATION.value]),
+        n_test=first.n_test,
+        comparisons=comparisons,
+    )
+    return [
+        replace(plan, job=replace(plan.job, budget=SharedBudget(FILE, round(share, 4))))
+        for plan, share in zip(plans, shares, strict=True)
+    ]
 
 
 def make_planned(plan: Plan, *, baseline_for: Run | None = None, first: Run | None = None) -> Run:

@@ -10,12 +10,14 @@ from rftstudio.evaluations.actions import compare_again, compare_pair_once, crea
 from rftstudio.evaluations.models import Comparison
 from rftstudio.evaluations.tasks import compare_finished
 from rftstudio.graders.actions import publish_grader, save_draft
+from rftstudio.graders.models import GraderVersion
 from rftstudio.registry.actions import keep_tuned_model
 from rftstudio.runs.actions import launch_baseline
 from rftstudio.runs.jobs import Status
 from rftstudio.runs.models import Run
 from tests.evaluations.build import HASH, LABELS, make_comparison, make_tuned_run
 from tests.factories import make_run
+from tests.graders.test_judges import SCORE
 
 SFT_HASH = "ef56ab78" * 8
 RIGHT = [LABELS[number % 4] for number in range(8)]
@@ -157,3 +159,14 @@ def test_the_pair_can_be_compared_again_from_its_page(rft, sft, as_alice, as_ver
     assert as_alice.get(address).status_code == 405
     as_alice.post(address)
     assert Comparison.objects.order_by("-pk")[0].against == sft
+
+
+def test_comparing_the_two_again_says_what_judges_may_spend_on_it(rft, sft, as_alice, as_vera):
+    pair = against(rft, sft, SOME, RIGHT)
+    url = f"/comparisons/{pair.pk}/"
+    Comparison.objects.filter(pk=pair.pk).update(settings={**pair.settings, "judge_tokens": 50_000})
+    assert "once more" not in as_alice.get(url).text, "no judge is asked"
+    GraderVersion.objects.filter(pk=rft.grader_version_id).update(spec=SCORE)
+    page = as_alice.get(url).text
+    assert "Judges may spend up to 50,000 tokens once more." in page.partition("Compare the two again")[2]
+    assert "once more" not in as_vera.get(url).text

@@ -5,11 +5,13 @@ import re
 import pytest
 from django.urls import reverse
 
+from rftstudio.engine.presets import resolve
 from rftstudio.evaluations.models import Readiness
 from rftstudio.graders.models import Grader
 from rftstudio.registry.models import BaseModel
 from rftstudio.runs.forms import DRAFT
 from rftstudio.runs.jobs import Status
+from rftstudio.runs.judged import answers_of
 from rftstudio.tasksets.actions import save_item
 from tests.evaluations.readiness import LABELS, make_asked_taskset, make_check, start
 from tests.factories import make_base_model, make_taskset
@@ -292,7 +294,8 @@ def test_judges_cost_is_reckoned_for_each_preset(as_bob, check):
     check.result["judges"] = {"calls": 64, "tokens": 6400, "cost": 0.64}
     check.save()
     rows = as_bob.get(address(check)).context["times"].presets
-    assert rows[0].tokens > 6400
+    answers = answers_of(resolve(rows[0].name, answer_limit=check.taskset.answer_limit), n_validation=4)
+    assert rows[0].tokens == pytest.approx(100 * answers)
     assert rows[0].cost == pytest.approx(rows[0].tokens / 10_000)
     assert "Judge tokens" in as_bob.get(address(check)).content.decode()
 

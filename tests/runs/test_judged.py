@@ -117,13 +117,59 @@ def spends_from(job) -> tuple[str, float] | None:
 def test_a_launch_spends_its_budget_as_a_whole(budgeted):
     run, rft, sft = budgeted
     file = str(run.directory.resolve() / "judge-budget.jsonl")
-    train = answers_of(rft.settings) + answers_of(sft.settings)
-    n_test = run.taskset_version.counts["test"]
-    share = round(train / (train + 3 * 2 * 4 * n_test), 4)
-    assert 0.5 < share < 1
-    assert spends_from(rft) == spends_from(sft) == (file, share)
+    n_validation = run.taskset_version.counts["validation"]
+    assert n_validation < rft.settings["eval_items"]
+    train = [answers_of(one.settings, n_validation=n_validation) for one in (rft, sft)]
+    all_answers = sum(train) + 3 * 2 * 4 * run.taskset_version.counts["test"]
+    shares = [round(answers / all_answers, 4) for answers in train]
+    assert 0 < shares[1] < shares[0] < 1
+    assert (spends_from(rft), spends_from(sft)) == ((file, shares[0]), (file, shares[1]))
     assert compare_finished() == 3
     assert [spends_from(one) for one in Comparison.objects.all()] == [(file, 1.0)] * 3
+
+
+def test_a_comparison_leaves_the_other_training_its_part_while_that_still_needs_it(budgeted):
+    run, rft, sft = budgeted
+    sft.status = Status.QUEUED
+    sft.save()
+    assert compare_finished() == 1
+    file, share = spends_from(Comparison.objects.get(run=rft))
+    assert file == str(run.directory.resolve() / "judge-budget.jsonl")
+    assert share == pytest.approx(1 - spends_from(rft)[1] - spends_from(sft)[1])
+    assert 0 < share < 1
+    finished(sft, "b")
+    assert compare_finished() == 2
+    assert {spends_from(one)[1] for one in Comparison.objects.exclude(run=rft, against=None)} == {1.0}
+
+
+def test_a_launch_whose_budget_cannot_be_found_spends_nothing_unasked(budgeted):
+    _, rft, sft = budgeted
+    (rft.directory / "job.json").write_text("torn")
+    assert compare_finished() == 3
+    failed = Comparison.objects.get(run=rft, against=None)
+    assert (failed.status, failed.culprit, failed.directory.exists()) == (Status.FAILED, "system", False)
+    assert "the job.json of “Inbox, quick look” cannot be read (" in failed.error
+    assert "So nothing is spent unasked." in failed.error
+    others = Comparison.objects.exclude(pk=failed.pk)
+    assert {one.status for one in others} == {Status.QUEUED}
+    assert {spends_from(one)[1] for one in others} == {1.0}
+
+
+def test_one_from_before_budgets_were_shared_is_compared_as_it_was(budgeted):
+    _, rft, sft = budgeted
+    job = json.loads((rft.directory / "job.json").read_text())
+    del job["budget"]
+    (rft.directory / "job.json").write_text(json.dumps(job))
+    sft.delete()
+    assert compare_finished() == 1
+    assert spends_from(Comparison.objects.get()) is None
+
+
+def test_without_a_budget_nothing_is_looked_for(run, workspace):
+    finished(run, "a")
+    (run.directory / "job.json").unlink()
+    assert compare_finished() == 1
+    assert Comparison.objects.get().status == Status.QUEUED
 
 
 def test_what_is_asked_for_later_has_a_budget_of_its_own(budgeted, bob, workspace, taskset):
@@ -147,18 +193,82 @@ def test_what_the_others_of_the_launch_paid_is_not_left(budgeted):
 def test_how_many_answers_are_judged():
     settings = presets.resolve("quick", {"steps": 10, "batch_size": 16, "group_size": 8, "eval_interval": 4})
     settings |= {"eval_items": 5, "eval_samples": 2}
-    assert answers_of(settings) == 10 * 16 + 4 * 10
+    assert answers_of(settings, n_validation=7) == 10 * 16 + 4 * 10
+    assert answers_of(settings, n_validation=3) == 10 * 16 + 4 * 3 * 2, "no more tasks are asked than there are"
 
 
 def test_the_launch_page_says_who_is_asked(run, as_bob, taskset, workspace):
     page = as_bob.get(reverse("runs:launch", args=[taskset.pk])).content.decode()
-    assert "asks the judge “main” about" in page
+    version = taskset.latest_version
+    answers = answers_of(presets.resolve("quick"), n_validation=version.counts["validation"])
+    assert f"asks the judge “main” about {answers:,} answers at the most" in page
     assert 'name="judge_tokens"' in page
     assert "weak judge" not in page
-    part = as_bob.get(reverse("runs:outlook", args=[taskset.pk]), {"preset": "quick"}).content.decode()
-    assert "asks the judge “main” about" in part
+    for chosen, n_validation in (("draft", version.counts["validation"]), (version.pk, 1)):
+        version.counts["validation"] = n_validation
+        version.save()
+        query = {"preset": "quick", "taskset_version": chosen}
+        part = as_bob.get(reverse("runs:outlook", args=[taskset.pk]), query).content.decode()
+        answers = answers_of(presets.resolve("quick"), n_validation=n_validation)
+        assert f"asks the judge “main” about {answers:,} answers at the most" in part
     workspace.judges.update(embedded=True)
     assert "weak judge" in as_bob.get(reverse("runs:launch", args=[taskset.pk])).content.decode()
+
+
+def test_the_launch_page_says_that_a_budget_is_the_launchs(run, as_bob, taskset):
+    page = as_bob.get(reverse("runs:launch", args=[taskset.pk])).text
+    assert "it holds for the launch as a whole: the training, an SFT baseline beside it and the comparisons" in page
+    assert "by itself" not in page.partition("asks the judge")[2].partition("</p>")[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "amount"),
+    [
+        ({"judge_tokens": 50_000}, "50,000 tokens"),
+        ({"judge_tokens": 900, "judge_cost": 2.5}, "900 tokens and 2.5 in money"),
+    ],
+)
+def test_a_baseline_that_is_added_says_what_judges_may_spend_on_it(run, as_bob, settings, amount):
+    assert "once more" not in as_bob.get(reverse("runs:detail", args=[run.pk])).text
+    run.settings = {**run.settings, **settings}
+    run.save()
+    page = as_bob.get(reverse("runs:detail", args=[run.pk])).text
+    assert f"judges may spend up to {amount} once more" in page.partition("Add an SFT baseline")[2]
+
+
+def test_without_a_judge_a_budget_is_not_spoken_of(workspace, bob, as_bob):
+    taskset = make_taskset(workspace=workspace, by=bob, published=True)
+    other = make_run(workspace=workspace, by=bob, taskset=taskset, settings={"judge_tokens": 500})
+    page = as_bob.get(reverse("runs:detail", args=[other.pk])).text
+    assert "Add an SFT baseline" in page
+    assert "once more" not in page
+
+
+def failed(comparison, **progress):
+    Comparison.objects.filter(pk=comparison.pk).update(status=Status.FAILED, error="No.", progress=progress)
+    return reverse("evaluations:detail", args=[comparison.pk])
+
+
+def test_trying_a_comparison_again_says_what_judges_may_spend_on_it(budgeted, as_bob, as_vera):
+    compare_finished()
+    for comparison in Comparison.objects.all():
+        url = failed(comparison)
+        page = as_bob.get(url).text
+        assert 'class="btn btn-primary">Try again</button>' in page
+        assert "judges may spend up to 2 in money once more" in page
+        assert "once more" not in as_vera.get(url).text
+
+
+def test_where_the_budget_is_used_up_the_form_asks_for_another(budgeted, as_bob):
+    _, rft, sft = budgeted
+    compare_finished()
+    pair = Comparison.objects.get(against=sft)
+    url = failed(pair, done=0, total=8, judges={"total_tokens": 960, "used_up": "The judge budget is used up."})
+    page = as_bob.get(url).text
+    form = reverse("evaluations:compare", args=[rft.pk]) + f"?against={sft.pk}"
+    assert f'<a class="btn btn-primary" href="{form}">Try again</a>' in page
+    assert reverse("evaluations:again", args=[pair.pk]) not in page
+    assert "on the next page you say what judges may spend" in page
 
 
 def test_a_grader_without_a_judge_says_nothing_of_judges(as_bob, workspace, bob):

@@ -304,9 +304,11 @@ def test_expected_times_are_those_of_the_way_and_of_the_baseline(url, typed, tas
 
 
 def test_judges_are_asked_about_what_is_sampled():
-    whole, copied = answers_of(resolve("quick")), answers_of(resolve("quick", {"approach": "sft"}))
+    whole, copied, both = (
+        answers_of(resolve("quick", {"approach": way}), n_validation=64) for way in ("rft", "sft", "sft_rft")
+    )
     assert whole - copied == 80 * 72
-    assert whole - answers_of(resolve("quick", {"approach": "sft_rft"})) == 20 * 72
+    assert whole - both == 20 * 72
 
 
 def sft_at(workspace, bob, *, approach="sft", steps=10, copying=1.0):

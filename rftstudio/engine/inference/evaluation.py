@@ -174,6 +174,8 @@ class EvaluationRun:
     def _require_budget(self, chunk: list[Answer], done: int, total: int) -> None:
         """Answers that the judges' budget left without a score are not written, so that they can be had later."""
         if (problem := used_up()) and any(one.grade.score is None for one in chunk):
+            judges = {**judge_metrics().get("judges", {}), "used_up": problem}
+            say(self.events, f"{done} of {total} answers.", kind="progress", done=done, total=total, judges=judges)
             raise GraderFault(
                 f"{problem} {done} of {total} answers are graded and kept; the rest needs a larger budget."
             )

@@ -16,6 +16,7 @@ from trl import SFTTrainer
 from rftstudio.engine.errors import SpecError
 from rftstudio.engine.inference.packed import drop_packed
 from rftstudio.engine.inference.prefill import read
+from rftstudio.engine.judging import judge_metrics
 from rftstudio.engine.training import shared_prefix
 from rftstudio.engine.training.figures import mean, rounded
 from rftstudio.engine.training.journal import Journal
@@ -115,6 +116,7 @@ class CopyTrainer(Seams, SFTTrainer):
             "n_examples": self.args.per_device_train_batch_size,
             "grad_norm": mean([float(one.get("grad_norm") or 0.0) for one in updates]),
             "learning_rate": updates[-1].get("learning_rate"),
+            **(judge_metrics() if evaluation else {}),  # nothing else of copying asks a judge
             "tokens_seen": journal.progress.tokens_seen,
             "tokens_per_second": round(self.tokens_now / max(seconds - evaluation, 1e-9), 1),
             "timing": {

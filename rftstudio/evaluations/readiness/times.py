@@ -6,6 +6,7 @@ from rftstudio.engine.presets import DEFAULT_PRESET, PRESETS, resolve
 from rftstudio.evaluations.models import Readiness
 from rftstudio.runs.expect import outlook_of
 from rftstudio.runs.judged import answers_of
+from rftstudio.tasksets.models import Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,11 @@ def times_of(check: Readiness, *, may_time: bool) -> Times:
     )
     judges = check.result.get("judges") or {}
     asked = check.summary["n_answers"]
+    n_validation = check.taskset_version.counts.get(Split.VALIDATION, 0)
     rows = []
     for name, preset in PRESETS.items():
         settings = resolve(name, answer_limit=check.taskset.answer_limit)
-        many = answers_of(settings) / asked
+        many = answers_of(settings, n_validation=n_validation) / asked
         tokens, cost = judges.get("tokens") or 0, judges.get("cost") or 0.0
         rows.append(
             PresetTime(

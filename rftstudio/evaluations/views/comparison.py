@@ -25,7 +25,7 @@ from rftstudio.evaluations.trio import trio_of
 from rftstudio.graders.views.objection import objection, send_to_calibration
 from rftstudio.runs.actions import cancel_job
 from rftstudio.runs.jobs import OPEN_STATUSES, Status
-from rftstudio.runs.judged import paid
+from rftstudio.runs.judged import further_budget, paid
 from rftstudio.runs.models import Run
 from rftstudio.runs.standing import standing
 from rftstudio.tasksets.models import TaskSet
@@ -76,6 +76,9 @@ def detail(request: Request, pk: int) -> HttpResponse:
         "may_review": may(request, comparison.workspace, Action.REVIEW),
         "paid": paid(comparison.result.get("judges") or comparison.progress.get("judges"), comparison.settings),
     }
+    if context["may_edit"] and not comparison.is_open and (comparison.against or not comparison.summary):
+        settings = comparison.settings or default_settings(comparison.run)
+        context["further_budget"] = further_budget(comparison.run.grader_version, settings)
     if not comparison.summary:
         return _unfinished(request, comparison, context)
     if request.htmx and request.htmx.target == "live":
@@ -98,6 +101,7 @@ def _unfinished(request: Request, comparison: Comparison, context: dict[str, Any
     if polled and not comparison.is_open:
         return HttpResponse(headers={"HX-Refresh": "true"})
     context |= {"left": _seconds_left(comparison), "line": standing(comparison)}
+    context["used_up"] = (comparison.progress.get("judges") or {}).get("used_up")
     return render(request, "evaluations/unfinished.html#live" if polled else "evaluations/unfinished.html", context)
 
 

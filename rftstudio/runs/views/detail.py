@@ -19,7 +19,7 @@ from rftstudio.lib import charts
 from rftstudio.runs import browse, curves, queue
 from rftstudio.runs.export import FILES, tensorboard_files
 from rftstudio.runs.jobs import ENDED_STATUSES, Status
-from rftstudio.runs.judged import paid_of_points
+from rftstudio.runs.judged import further_budget, paid_of_points
 from rftstudio.runs.measures import training_seconds
 from rftstudio.runs.models import Run, RunEvent
 from rftstudio.runs.progress import coarse, seconds_left, within_limit
@@ -59,7 +59,8 @@ def detail(request: Request, pk: int) -> HttpResponse:
         points = curves.points_of(run)
         context |= _standing(run, points) | {"figure": curves.reward(run, points), "since": _newest(points)}
         context |= {"loss": curves.loss(run, points), **_way(run)}
-        context["add_baseline"] = context["may_edit"] and run.can_have_baseline
+        if context["may_edit"] and run.can_have_baseline:
+            context |= {"add_baseline": True, "further_budget": further_budget(run.grader_version, run.settings)}
         response = render(request, "runs/detail.html", context | TAB_CONTEXTS[tab](request, run))
     patch_vary_headers(response, ["HX-Request", "HX-Target"])
     return response

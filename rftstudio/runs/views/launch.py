@@ -20,12 +20,12 @@ from rftstudio.registry.models import BaseModel
 from rftstudio.runs import actions, queue
 from rftstudio.runs.again import Again, as_run
 from rftstudio.runs.drafts import unpublished
-from rftstudio.runs.expect import Outlook, outlook_of
+from rftstudio.runs.expect import Outlook, outlook_of, validation_tasks
 from rftstudio.runs.forms import LaunchForm
 from rftstudio.runs.judged import Asked, asked_by
 from rftstudio.runs.models import Run
 from rftstudio.runs.standing import standing_of_next
-from rftstudio.tasksets.models import TaskSet
+from rftstudio.tasksets.models import Split, TaskSet
 
 
 @require_http_methods(["GET", "POST"])
@@ -169,5 +169,14 @@ def _asked(form: LaunchForm) -> Asked | None:
         form.grader,
         preset=str(form["preset"].value()),
         settings=form.readable_dials(),
+        n_validation=_n_validation(form),
         baseline=bool(form["baseline"].value()),
     )
+
+
+def _n_validation(form: LaunchForm) -> int:
+    """Of the chosen version, or of the draft."""
+    chosen = str(form["taskset_version"].value() or "")
+    found = form.taskset.versions.filter(pk=int(chosen)) if chosen.isdecimal() and len(chosen) < 18 else None
+    version = found.first() if found is not None else None
+    return version.counts.get(Split.VALIDATION, 0) if version else validation_tasks(form.taskset)

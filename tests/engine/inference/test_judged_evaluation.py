@@ -61,8 +61,11 @@ def test_a_used_up_budget_keeps_what_is_graded_and_a_larger_one_goes_on(tmp_path
         judges = [server.endpoint("ours").to_json()]
         directory = make(tmp_path / "job", model, JUDGED, judges=judges, judge_tokens=8000, count=100)
         assert run(directory) == 4
-        last = json.loads((directory / "events.jsonl").read_text().splitlines()[-1])
+        told, last = (json.loads(line) for line in (directory / "events.jsonl").read_text().splitlines()[-2:])
         assert "budget of 8,000 tokens is used up" in last["message"]
+        assert told["type"] == "progress"
+        assert told["data"]["judges"]["used_up"] == "The judge budget of 8,000 tokens is used up."
+        assert told["data"]["judges"]["total_tokens"] == 120 * len(server.requests) >= 8000
         kept = (directory / "answers.jsonl").read_text().splitlines()
         assert all(json.loads(line)["score"] is not None for line in kept)
         job = json.loads((directory / "job.json").read_text())

@@ -163,16 +163,36 @@ def test_a_budget_ends_the_run_early_with_its_best_checkpoint(
 def test_what_another_job_of_the_launch_has_paid_is_not_there_any_more(make_job: MakeJob, serve: Any) -> None:
     directory = with_judge(make_job(grader=RUBRIC, steps=30, eval_interval=1, judge_tokens=10_000), serve(verdict))
     job = json.loads((directory / "job.json").read_text())
-    job["budget"] = {"file": "../judge-budget.jsonl", "share": 0.8}
+    job["budget"] = {"file": "../first/judge-budget.jsonl", "share": 0.8}
     (directory / "job.json").write_text(json.dumps(job))
-    Purse(directory.parent / "judge-budget.jsonl").add(5000, 0.0)
+    purse = directory.parent / "first" / "judge-budget.jsonl"
+    Purse(purse).add(7000, 0.0)
     assert run(directory) == 0
     ended = json.loads((directory / "result.json").read_text())["ended_early"]
-    assert ended == "Of the judge budget of 10,000 tokens, 8,000 are used up; the rest is kept for comparing."
+    assert ended == "The judge budget of 10,000 tokens is used up."
     told = of_type(directory, "metrics")[-1]["judges"]
     assert 3000 <= told["total_tokens"] < 3000 + 8 * 120
-    assert told["launch_tokens"] == 5000 + told["total_tokens"]
-    assert Purse(directory.parent / "judge-budget.jsonl").total().tokens == told["launch_tokens"]
+    assert told["launch_tokens"] == 7000 + told["total_tokens"]
+    assert Purse(purse).total().tokens == told["launch_tokens"]
+
+
+def test_a_baseline_ends_early_with_its_own_part_though_the_training_before_it_spent_all_of_its(
+    make_job: MakeJob, serve: Any
+) -> None:
+    settings = {"grader": RUBRIC, "steps": 30, "eval_interval": 1, "judge_tokens": 10_000}
+    directory = with_judge(make_job(approach="sft", **settings), serve(verdict))
+    job = json.loads((directory / "job.json").read_text())
+    job["budget"] = {"file": "../first/judge-budget.jsonl", "share": 0.1}
+    (directory / "job.json").write_text(json.dumps(job))
+    purse = Purse(directory.parent / "first" / "judge-budget.jsonl")
+    purse.add(8500, 0.0)  # of 10,000, by a training with 0.85
+    assert run(directory) == 0
+    result = json.loads((directory / "result.json").read_text())
+    assert "the part for this job, 1,000, is used up; the rest is kept for the others." in result["ended_early"]
+    assert 1 <= result["final_step"] < 30
+    assert result["best_step"] is not None
+    told = of_type(directory, "metrics")[-1]["judges"]
+    assert 1000 <= told["total_tokens"] == purse.total().tokens - 8500 < 1500
 
 
 def test_a_budget_that_ends_before_any_evaluation_leaves_the_last_checkpoint(make_job: MakeJob, serve: Any) -> None:

@@ -46,7 +46,7 @@ class Budget:
     """tokens, cost: what may be spent; 0 sets no limit. Shared by all judges of a run and by their threads.
 
     purse: where it is spent together with other jobs; the limits are then those of all of them. share: the part of the
-    limits after which this job stops, so that something is left for those that follow.
+    limits that this job may spend itself, whatever the others spend, so that something is left for each of them.
     """
 
     def __init__(
@@ -88,17 +88,23 @@ class Budget:
     @property
     def used_up(self) -> str:
         """A sentence on what is used up; "" while there is something left."""
-        spent = self.purse.total() if self.purse is not None else self.spent
-        if self.tokens and spent.tokens >= self.share * self.tokens:
-            return self._used_up(f"{self.tokens:,} tokens", f"{int(self.share * self.tokens):,}")
-        if self.cost and spent.cost >= self.share * self.cost:
-            return self._used_up(f"{self.cost:g} in money", f"{self.share * self.cost:.3g}")
-        return ""
+        mine = self.spent
+        together = self.purse.total() if self.purse is not None else mine
+        return self._gone(mine.tokens, together.tokens, self.tokens, "{:,.0f}", " tokens") or self._gone(
+            mine.cost, together.cost, self.cost, "{:.4g}", " in money"
+        )
 
-    def _used_up(self, whole: str, mine: str) -> str:
-        if self.share < 1:
-            return f"Of the judge budget of {whole}, {mine} are used up; the rest is kept for comparing."
-        return f"The judge budget of {whole} is used up."
+    def _gone(self, mine: float, together: float, limit: float, number: str, unit: str) -> str:
+        whole = number.format(limit) + unit
+        if limit and together >= limit:
+            return f"The judge budget of {whole} is used up."
+        if limit and mine >= self.share * limit:
+            part = number.format(self.share * limit)
+            return (
+                f"Of the launch’s judge budget of {whole}, the part for this job, {part}, is used up; the rest is kept "
+                "for the others."
+            )
+        return ""
 
     def check(self) -> None:
         """Raises `NoScore` when nothing is left: the answer is then neither judged nor paid for."""
