@@ -1,6 +1,7 @@
 """A reinforcement and its SFT baseline: each against the base, and against each other, on the same test tasks."""
 
 import json
+import re
 
 import pytest
 
@@ -126,6 +127,10 @@ def test_the_page_names_the_two_and_shows_the_three(rft, sft, as_alice, as_vera,
     assert as_charlie.get(f"/comparisons/{pair.pk}/").status_code == 404
     listed = as_alice.get(f"/tasksets/{rft.taskset.pk}/comparisons/").text
     assert "RFT against SFT" in listed
+    heads = ["Training", "Result", "Score", "Against", "Difference, 95 %"]
+    assert re.findall('<th scope="col"[^>]*>([^<]*)</th>', listed)[:5] == heads, "neither is the base in every row"
+    for name, score in (("RFT", "1.00"), ("SFT", "0.50"), ("Tuned", "1.00"), ("Base", "0.00")):
+        assert f'<td class="number" data-label="{name}">{score}<span class="whose">{name}</span></td>' in listed
     run_page = as_alice.get(f"/runs/{rft.pk}/").text
     assert f'href="/comparisons/{pair.pk}/">RFT against SFT' in run_page
     assert f'href="/comparisons/{first.pk}/">See base and tuned side by side' in run_page, "with the base"
