@@ -52,16 +52,21 @@ def comparison_list(request: Request, pk: int) -> HttpResponse:
     taskset = fetch(request, TaskSet.objects.select_related("workspace"), pk=pk)
     found = COMPARISONS.filter(run__taskset_version__taskset=taskset).order_by("-created_at", "-pk")
     runs = Run.objects.filter(taskset_version__taskset=taskset)
+    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
     context = {
         "workspace": taskset.workspace,
         "taskset": taskset,
         "spine_step": "comparison",
-        "page": Paginator(found, PAGE).get_page(request.GET.get("page")),
+        "page": page,
+        "live": any(comparison.is_open for comparison in page),
         "comparable": runs.filter(status=Status.SUCCEEDED, tuned_model__isnull=False)[:20],
         "training": runs.filter(status__in=OPEN_STATUSES).first(),
         "may_edit": may(request, taskset.workspace, Action.EDIT),
     }
-    return render(request, "evaluations/list.html", context)
+    polled = request.htmx and request.htmx.target == "rows"
+    response = render(request, "evaluations/list.html#rows" if polled else "evaluations/list.html", context)
+    patch_vary_headers(response, ["HX-Request", "HX-Target"])
+    return response
 
 
 @require_safe
