@@ -53,6 +53,7 @@ def test_both_sides_answer_with_an_adapter(rft, sft, alice):
         ("tuned", rft.tuned_model.path),
     ]
     assert comparison.names == {"base": "SFT", "tuned": "RFT"}
+    assert (job.labels["base"], job.labels["tuned"]) == ("SFT", "RFT"), "so that its log names the two"
     again = compare_again(comparison=comparison, by=alice)
     assert (again.against, again.settings, again.seed) == (sft, comparison.settings, comparison.seed)
 
