@@ -122,6 +122,7 @@ def test_the_page_names_the_two_and_shows_the_three(rft, sft, as_alice, as_vera,
     assert [duel.comparison.summary["difference"] for duel in page.context["trio"]] == [1.0, 0.5, 0.5]
     assert "Base, SFT and RFT on the same tasks" in page.text
     assert "Who answered" in page.text
+    assert "Time to answer" not in page.text, "start-up and the machine's other work fall upon one of the two"
     assert '<th scope="col" class="number">SFT</th><th scope="col" class="number">RFT</th>' in page.text
     assert [trace["name"] for trace in page.context["figure"]["data"]] == ["SFT", "RFT"]
     assert as_vera.get(f"/comparisons/{pair.pk}/").status_code == 200
