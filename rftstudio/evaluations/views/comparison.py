@@ -22,6 +22,7 @@ from rftstudio.evaluations.forms import ComparisonForm, ItemFilter
 from rftstudio.evaluations.models import Answer, Comparison
 from rftstudio.evaluations.pairs import side_by_side
 from rftstudio.evaluations.trio import trio_of
+from rftstudio.graders.named import named_judges
 from rftstudio.graders.views.objection import objection, send_to_calibration
 from rftstudio.runs.actions import cancel_job
 from rftstudio.runs.jobs import OPEN_STATUSES, Status
@@ -163,7 +164,9 @@ def _proof(weight: dict[str, Any]) -> str:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def compare(request: Request, pk: int) -> HttpResponse:
-    runs = Run.objects.select_related("workspace", "taskset_version__taskset", "tuned_model", "base_model")
+    runs = Run.objects.select_related(
+        "workspace", "taskset_version__taskset", "grader_version", "tuned_model", "base_model"
+    )
     run = fetch(request, runs, Action.EDIT, pk=pk)
     against = request.GET.get("against", "")
     initial = {
@@ -173,7 +176,8 @@ def compare(request: Request, pk: int) -> HttpResponse:
     }
     data = request.POST if request.method == "POST" else None
     opponents = opponents_of(run)
-    form = ComparisonForm(data, initial=initial, opponents=opponents)
+    judged = bool(named_judges(run.grader_version.spec))
+    form = ComparisonForm(data, initial=initial, opponents=opponents, judged=judged)
     if request.method == "POST" and form.is_valid():
         assert isinstance(request.user, User)
         try:
