@@ -99,7 +99,7 @@ class Job:
     preset: str = ""
     json_answers: bool = False
     adapters: tuple[Adapter, ...] = ()
-    labels: dict[str, str] = field(default_factory=dict)  # names for people: task set, version
+    labels: dict[str, str] = field(default_factory=dict)  # names for people: task set, grader, a model that answers
     lists: dict[str, str] = field(default_factory=dict)
     judges: tuple[dict[str, Any], ...] = ()
     secrets: dict[str, str] = field(default_factory=dict)

@@ -71,7 +71,7 @@ def create_comparison(
     items = _items(run)
     toolbox = _toolbox(run)
     check_budget(toolbox, values)
-    sides = (_opponent(run, against), _tuned_adapter(run))
+    adapters = (_opponent(run, against), _tuned_adapter(run))
     total = 2 * len(items) * values["samples"]
     expected = seconds_for_answers(run, total)
     directory: Path | None = None
@@ -92,7 +92,7 @@ def create_comparison(
             )
             directory = comparison.directory
             shutil.rmtree(directory, ignore_errors=True)  # of a row that was never committed
-            job = _job(comparison, sides, toolbox)
+            job = _job(comparison, adapters, toolbox)
             job = replace(job, budget=_budget(comparison) if job.judges else None)
             write_job(directory, job, {"items": items}, toolbox.lists)
             queue.submit(comparison)
@@ -232,9 +232,10 @@ def _share(comparison: Comparison, file: Path, shared: SharedBudget) -> float:
     return 1.0
 
 
-def _job(comparison: Comparison, sides: tuple[Adapter, Adapter], toolbox: Toolbox) -> Job:
+def _job(comparison: Comparison, adapters: tuple[Adapter, Adapter], toolbox: Toolbox) -> Job:
     run, version = comparison.run, comparison.run.taskset_version
     base = run.base_model
+    sides = comparison.names if comparison.against else {}  # else the adapters' own names say it
     return Job(
         kind="evaluation",
         model=Model(path=base.location, name=base.name, revision=base.revision or None),
@@ -243,8 +244,8 @@ def _job(comparison: Comparison, sides: tuple[Adapter, Adapter], toolbox: Toolbo
         data={"items": "items.jsonl"},
         seed=comparison.seed,
         json_answers=version.definition.get("answer_type") == AnswerType.JSON,
-        adapters=sides,
-        labels={"taskset": str(version), "grader": str(run.grader_version), "run": str(run)},
+        adapters=adapters,
+        labels={"taskset": str(version), "grader": str(run.grader_version), "run": str(run), **sides},
         lists=list_files(toolbox.lists),
         judges=toolbox.endpoints(),
         secrets=toolbox.secrets(),

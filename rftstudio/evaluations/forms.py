@@ -7,6 +7,7 @@ from django import forms
 from django.db.models import F, Q, QuerySet
 from django.http import QueryDict
 
+from rftstudio.engine.limits import JUDGE_DIALS
 from rftstudio.engine.presets import EVALUATION_DIALS
 from rftstudio.evaluations.models import ComparedItem, Comparison, Outcome
 from rftstudio.runs.models import Run
@@ -90,7 +91,10 @@ class OpponentField(forms.ModelChoiceField):
 
 
 class ComparisonForm(forms.Form):
-    """Against whom, and the evaluation's settings, from the engine's own description of them."""
+    """Against whom, and the evaluation's settings, from the engine's own description of them.
+
+    judged: whether the grader asks a judge; else nothing is said of what judges may cost.
+    """
 
     against = OpponentField()
     seed = forms.IntegerField(
@@ -100,12 +104,22 @@ class ComparisonForm(forms.Form):
         help_text="Both models draw the same random numbers from it. Another seed, other answers.",
     )
 
-    def __init__(self, data: QueryDict | None = None, *, initial: dict[str, Any], opponents: "QuerySet[Run]") -> None:
+    def __init__(
+        self,
+        data: QueryDict | None = None,
+        *,
+        initial: dict[str, Any],
+        opponents: "QuerySet[Run]",
+        judged: bool,
+    ) -> None:
         super().__init__(data, initial=initial)
         self.fields["against"].queryset = opponents  # type: ignore[attr-defined]
+        self.dials = [dial.name for dial in EVALUATION_DIALS if judged or dial not in JUDGE_DIALS]
         for dial in EVALUATION_DIALS:
+            if dial.name not in self.dials:
+                continue
             kind = forms.IntegerField if dial.kind == "int" else forms.FloatField
-            unit = f" ({dial.unit})" if dial.unit else ""
+            unit = f" ({dial.unit})" if dial.unit and not dial.label.endswith(f"in {dial.unit}") else ""
             self.fields[dial.name] = kind(
                 label=f"{dial.label}{unit}",
                 help_text=dial.help,
@@ -113,10 +127,9 @@ class ComparisonForm(forms.Form):
                 min_value=dial.minimum,  # type: ignore[arg-type]
                 max_value=dial.maximum,  # type: ignore[arg-type]
             )
-        self.order_fields(["against", *(dial.name for dial in EVALUATION_DIALS), "seed"])
+        self.order_fields(["against", *self.dials, "seed"])
 
     @property
     def settings(self) -> dict[str, Any]:
         """The checked values without opponent and seed."""
-        names = [dial.name for dial in EVALUATION_DIALS]
-        return {name: self.cleaned_data[name] for name in names if self.cleaned_data[name] is not None}
+        return {name: self.cleaned_data[name] for name in self.dials if self.cleaned_data[name] is not None}

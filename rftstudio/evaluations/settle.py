@@ -93,13 +93,8 @@ def _weights(comparison: Comparison) -> dict[str, dict[str, Any]]:
     expected = {"base": _hash_of(comparison.against), "tuned": _hash_of(comparison.run)}
     weights = {}
     for model in MODELS:
-        found = reported.get(model, {})
-        adapter_hash = found.get("adapter_hash") or ""
-        weights[model] = {
-            "adapter_hash": adapter_hash,
-            "seconds": found.get("seconds"),
-            "as_expected": adapter_hash == expected[model],
-        }
+        adapter_hash = reported.get(model, {}).get("adapter_hash") or ""
+        weights[model] = {"adapter_hash": adapter_hash, "as_expected": adapter_hash == expected[model]}
     return weights
 
 

@@ -73,6 +73,8 @@ def make_comparison(
     against: Run | None = None,
     base_hash: str | None = None,
     unscored: Sequence[tuple[str, int]] = (),
+    automatic: bool = False,
+    seed: int | None = None,
     **settings: Any,
 ) -> Comparison:
     """A comparison whose answers to the test items are given, in order (several answers an item: a tuple).
@@ -80,7 +82,8 @@ def make_comparison(
     They are graded by the run's grader, written to the job directory as the engine writes them, and taken in as the
     supervisor does. unscored: (model, index) of answers on which the grader is made to fail.
     """
-    comparison = create_comparison(run=run, against=against, settings={"samples": 1, **settings})
+    asked = {"samples": 1, **settings}
+    comparison = create_comparison(run=run, against=against, settings=asked, automatic=automatic, seed=seed)
     job = read_job(comparison.directory)
     items = read_items(comparison.directory / "items.jsonl")
     spec = parse_spec(job.grader)

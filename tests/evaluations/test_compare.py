@@ -10,6 +10,7 @@ from rftstudio.registry.actions import keep_tuned_model
 from rftstudio.runs.jobs import Status
 from tests.evaluations.build import LABELS, make_comparison, make_tuned_run
 from tests.factories import make_run
+from tests.graders.test_judges import SCORE, make_judge
 
 GOOD = {"samples": "2", "temperature": "0.5", "max_completion_length": "16", "seed": "7"}
 
@@ -27,6 +28,21 @@ def test_the_form_starts_from_the_runs_own_settings(as_bob, run):
     page = as_bob.get(at("compare", run.pk)).content.decode()
     assert f'value="{run.settings["max_completion_length"]}"' in page
     assert "8 test tasks" in page
+
+
+def test_it_asks_for_a_judges_budget_only_where_there_is_a_judge(as_bob, run, workspace, alice):
+    page = as_bob.get(at("compare", run.pk)).text
+    assert "judge" not in page.partition('class="panel compare-form"')[2].partition("</form>")[0].lower()
+    assert '<label for="id_against">Against</label>' in page, "the base model is as good a choice as any"
+    make_judge(workspace, price_in=1.0, price_out=2.0)
+    judged = make_tuned_run(workspace=workspace, by=alice, spec=SCORE)
+    form = as_bob.get(at("compare", judged.pk)).context["form"]
+    labels = ["Judge budget in tokens", "Judge budget in money"]
+    assert [form[name].label for name in ("judge_tokens", "judge_cost")] == labels
+    assert form["max_completion_length"].label == "Longest answer (tokens)"
+    as_bob.post(at("compare", judged.pk), {**GOOD, "judge_tokens": "900", "judge_cost": "2.5"})
+    made = Comparison.objects.get()
+    assert (made.settings["judge_tokens"], made.settings["judge_cost"]) == (900, 2.5)
 
 
 def test_it_makes_one(as_bob, bob, run):

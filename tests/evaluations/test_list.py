@@ -4,6 +4,7 @@ import pytest
 from django.urls import reverse
 
 from rftstudio.evaluations.actions import create_comparison
+from rftstudio.evaluations.models import Comparison
 from rftstudio.runs.jobs import Status
 from rftstudio.runs.models import Run
 from tests.evaluations.build import LABELS, make_comparison, make_tuned_run
@@ -27,6 +28,22 @@ def test_each_with_its_headline(as_vera, run):
     assert reverse("evaluations:detail", args=[waiting.pk]) in page
     assert "+1.00 [0.26, 1.00]" in page
     assert "0 of 64 answers" in page
+
+
+def test_it_follows_what_is_open_and_then_stops(as_vera, run):
+    comparison = create_comparison(run=run)
+    page = as_vera.get(address(run)).text
+    assert 'hx-get="?" hx-trigger="every 4s"' in page
+    Comparison.objects.filter(pk=comparison.pk).update(status=Status.RUNNING, progress={"done": 9, "total": 64})
+    asked = {"HX-Request": "true", "HX-Target": "rows"}
+    rows = as_vera.get(address(run), headers=asked).text
+    assert rows.strip().startswith('<div id="rows" hx-get="?" hx-trigger="every 4s"')
+    assert "9 of 64 answers" in rows
+    assert "<html" not in rows
+    Comparison.objects.filter(pk=comparison.pk).update(status=Status.CANCELLED)
+    over = as_vera.get(address(run), headers=asked).text
+    assert "no result" in over
+    assert "hx-get" not in over
 
 
 def test_a_stranger_finds_nothing(as_charlie, run):

@@ -1,6 +1,7 @@
 """A reinforcement and its SFT baseline: each against the base, and against each other, on the same test tasks."""
 
 import json
+import re
 
 import pytest
 
@@ -54,6 +55,7 @@ def test_both_sides_answer_with_an_adapter(rft, sft, alice):
         ("tuned", rft.tuned_model.path),
     ]
     assert comparison.names == {"base": "SFT", "tuned": "RFT"}
+    assert (job.labels["base"], job.labels["tuned"]) == ("SFT", "RFT"), "so that its log names the two"
     again = compare_again(comparison=comparison, by=alice)
     assert (again.against, again.settings, again.seed) == (sft, comparison.settings, comparison.seed)
 
@@ -109,9 +111,7 @@ def against(rft, sft, base, tuned, base_hash=SFT_HASH):
 
 def test_the_page_names_the_two_and_shows_the_three(rft, sft, as_alice, as_vera, as_charlie):
     first = make_comparison(run=rft, base=NONE, tuned=RIGHT)
-    text = as_alice.get(f"/comparisons/{first.pk}/").text
-    assert "Base, SFT and RFT on the same tasks" in text
-    assert text.count("not made yet") == 2
+    assert as_alice.get(f"/comparisons/{first.pk}/").context["trio"] == [], "one row would repeat the headline"
     make_comparison(run=sft, base=NONE, tuned=SOME, adapter_hash=SFT_HASH)
     pair = against(rft, sft, SOME, RIGHT)
     page = as_alice.get(f"/comparisons/{pair.pk}/")
@@ -122,16 +122,57 @@ def test_the_page_names_the_two_and_shows_the_three(rft, sft, as_alice, as_vera,
         ("RFT", "SFT"),
     ]
     assert [duel.comparison.summary["difference"] for duel in page.context["trio"]] == [1.0, 0.5, 0.5]
+    assert "Base, SFT and RFT on the same tasks" in page.text
     assert "Who answered" in page.text
+    assert "Time to answer" not in page.text, "start-up and the machine's other work fall upon one of the two"
     assert '<th scope="col" class="number">SFT</th><th scope="col" class="number">RFT</th>' in page.text
     assert [trace["name"] for trace in page.context["figure"]["data"]] == ["SFT", "RFT"]
     assert as_vera.get(f"/comparisons/{pair.pk}/").status_code == 200
     assert as_charlie.get(f"/comparisons/{pair.pk}/").status_code == 404
     listed = as_alice.get(f"/tasksets/{rft.taskset.pk}/comparisons/").text
     assert "RFT against SFT" in listed
+    heads = ["Training", "Result", "Score", "Against", "Difference, 95 %"]
+    assert re.findall('<th scope="col"[^>]*>([^<]*)</th>', listed)[:5] == heads, "neither is the base in every row"
+    for name, score in (("RFT", "1.00"), ("SFT", "0.50"), ("Tuned", "1.00"), ("Base", "0.00")):
+        assert f'<td class="number" data-label="{name}">{score}<span class="whose">{name}</span></td>' in listed
     run_page = as_alice.get(f"/runs/{rft.pk}/").text
     assert f'href="/comparisons/{pair.pk}/">RFT against SFT' in run_page
     assert f'href="/comparisons/{first.pk}/">See base and tuned side by side' in run_page, "with the base"
+
+
+@pytest.mark.parametrize("other", [{"samples": 2}, {"temperature": 0.5}, {"max_completion_length": 9}, {"seed": 77}])
+def test_only_what_was_asked_alike_stands_in_one_table(rft, sft, as_alice, other):
+    twice = other.get("samples", 1)
+    first = make_comparison(run=rft, base=NONE, tuned=RIGHT, automatic=True)
+    second = make_comparison(run=sft, base=NONE, tuned=SOME, adapter_hash=SFT_HASH, automatic=True)
+    text = as_alice.get(f"/comparisons/{first.pk}/").text
+    assert "not made yet: it follows by itself" in text
+    third = make_comparison(
+        run=rft, against=sft, base_hash=SFT_HASH, base=[(word,) * twice for word in SOME],
+        tuned=[("no",) * twice] * 8, **other,
+    )  # fmt: skip
+    page = as_alice.get(f"/comparisons/{first.pk}/")
+    assert [duel.comparison for duel in page.context["trio"]] == [first, second, None]
+    assert "not made with these settings and this seed" in page.text
+    assert as_alice.get(f"/comparisons/{third.pk}/").context["trio"] == [], "nothing else was asked like it"
+    fourth = make_comparison(run=rft, against=sft, base_hash=SFT_HASH, base=SOME, tuned=RIGHT, automatic=True)
+    fifth = against(rft, sft, SOME, RIGHT)
+    for shown in (fourth, fifth):
+        trio = as_alice.get(f"/comparisons/{shown.pk}/").context["trio"]
+        assert [duel.comparison for duel in trio] == [first, second, shown], "its own row is itself"
+    for run in (rft, sft):
+        assert as_alice.get(f"/runs/{run.pk}/").context["versus"] == fourth, "not what was tried by hand"
+
+
+def test_the_other_way_round_and_against_a_third(rft, sft, as_alice, workspace):
+    make_comparison(run=rft, base=NONE, tuned=RIGHT)
+    mirrored = make_comparison(run=sft, against=rft, base=RIGHT, tuned=SOME, base_hash=HASH, adapter_hash=SFT_HASH)
+    trio = as_alice.get(f"/comparisons/{mirrored.pk}/").context["trio"]
+    assert [(duel.tuned, duel.base) for duel in trio][2] == ("SFT", "RFT")
+    assert trio[2].comparison == mirrored
+    third = make_tuned_run(workspace=workspace, taskset=rft.taskset)
+    apart = make_comparison(run=rft, against=third, base=SOME, tuned=RIGHT, base_hash=HASH)
+    assert as_alice.get(f"/comparisons/{apart.pk}/").context["trio"] == []
 
 
 def test_a_training_without_baseline_shows_no_three(rft, as_alice):

@@ -128,7 +128,7 @@ def test_settling_twice_gives_the_same_rows(run):
 
 def test_the_adapter_that_answered_is_the_one_registered(run):
     weights = make_comparison(run=run, base=WRONG, tuned=RIGHT).summary["weights"]
-    assert weights["tuned"] == {"adapter_hash": HASH, "seconds": 4.0, "as_expected": True}
+    assert weights["tuned"] == {"adapter_hash": HASH, "as_expected": True}
     assert weights["base"]["as_expected"]
 
 

@@ -229,8 +229,9 @@ class EvaluationRun:
         seconds = round(self.seconds, 1)
         spent = {**self.judges.budget.spent.to_json(), **spent_together(self.judges)}
         write_result(self.directory, {"status": "succeeded", "models": models, "seconds": seconds, "judges": spent})
+        called = {name: self.job.labels.get(name, name) for name in models}
         shown = ", ".join(
-            f"{name} {row['mean_score']:.3f}" if row["mean_score"] is not None else f"{name} without a score"
+            f"{called[name]} {'without a score' if row['mean_score'] is None else format(row['mean_score'], '.3f')}"
             for name, row in models.items()
         )
         say(

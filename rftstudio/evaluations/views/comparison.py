@@ -22,6 +22,7 @@ from rftstudio.evaluations.forms import ComparisonForm, ItemFilter
 from rftstudio.evaluations.models import Answer, Comparison
 from rftstudio.evaluations.pairs import side_by_side
 from rftstudio.evaluations.trio import trio_of
+from rftstudio.graders.named import named_judges
 from rftstudio.graders.views.objection import objection, send_to_calibration
 from rftstudio.runs.actions import cancel_job
 from rftstudio.runs.jobs import OPEN_STATUSES, Status
@@ -52,16 +53,21 @@ def comparison_list(request: Request, pk: int) -> HttpResponse:
     taskset = fetch(request, TaskSet.objects.select_related("workspace"), pk=pk)
     found = COMPARISONS.filter(run__taskset_version__taskset=taskset).order_by("-created_at", "-pk")
     runs = Run.objects.filter(taskset_version__taskset=taskset)
+    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
     context = {
         "workspace": taskset.workspace,
         "taskset": taskset,
         "spine_step": "comparison",
-        "page": Paginator(found, PAGE).get_page(request.GET.get("page")),
+        "page": page,
+        "live": any(comparison.is_open for comparison in page),
         "comparable": runs.filter(status=Status.SUCCEEDED, tuned_model__isnull=False)[:20],
         "training": runs.filter(status__in=OPEN_STATUSES).first(),
         "may_edit": may(request, taskset.workspace, Action.EDIT),
     }
-    return render(request, "evaluations/list.html", context)
+    polled = request.htmx and request.htmx.target == "rows"
+    response = render(request, "evaluations/list.html#rows" if polled else "evaluations/list.html", context)
+    patch_vary_headers(response, ["HX-Request", "HX-Target"])
+    return response
 
 
 @require_safe
@@ -162,7 +168,9 @@ def _proof(weight: dict[str, Any]) -> str:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def compare(request: Request, pk: int) -> HttpResponse:
-    runs = Run.objects.select_related("workspace", "taskset_version__taskset", "tuned_model", "base_model")
+    runs = Run.objects.select_related(
+        "workspace", "taskset_version__taskset", "grader_version", "tuned_model", "base_model"
+    )
     run = fetch(request, runs, Action.EDIT, pk=pk)
     against = request.GET.get("against", "")
     initial = {
@@ -172,7 +180,8 @@ def compare(request: Request, pk: int) -> HttpResponse:
     }
     data = request.POST if request.method == "POST" else None
     opponents = opponents_of(run)
-    form = ComparisonForm(data, initial=initial, opponents=opponents)
+    judged = bool(named_judges(run.grader_version.spec))
+    form = ComparisonForm(data, initial=initial, opponents=opponents, judged=judged)
     if request.method == "POST" and form.is_valid():
         assert isinstance(request.user, User)
         try:

@@ -179,10 +179,14 @@ def _way(run: Run) -> dict[str, Any]:
     return {
         "copied": {"tasks": known["n_train"], "left_out": known["n_train"] - known["n_references"]} if known else None,
         "beside": beside,
-        "versus": (run.comparisons.filter(against=beside) | beside.comparisons.filter(against=run)).first()
-        if beside
-        else None,
+        "versus": _versus(run, beside) if beside else None,
     }
+
+
+def _versus(run: Run, beside: Run) -> Any:
+    """The comparison of the two: one that has a result, and the automatic one rather than what was tried by hand."""
+    made = run.comparisons.filter(against=beside) | beside.comparisons.filter(against=run)
+    return max(made, key=lambda one: (bool(one.summary), one.automatic, one.pk), default=None)
 
 
 def _pause_of(run: Run) -> RunEvent | None:

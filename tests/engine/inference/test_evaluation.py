@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -108,12 +109,17 @@ def test_two_tuned_models_answer_as_each_does_alone(tmp_path: Path, model: Path,
     """The one that stands in the place of the base is no longer the base."""
     zero, strong = (str(adapters[name]) for name in ("zero", "strong"))
     both = make(tmp_path / "both", model, Adapter("base", strong), Adapter("tuned", zero))
+    job = json.loads((both / "job.json").read_text())
+    (both / "job.json").write_text(json.dumps({**job, "labels": {"base": "SFT", "tuned": "RFT"}}))
     alone = make(tmp_path / "alone", model, Adapter("base"), Adapter("tuned", strong))
     assert (run(both), run(alone)) == (0, 0)
     said, expected = answers(both), answers(alone)
     items = [f"item-{number}:{{}}:{k}" for number in range(5) for k in (0, 1)]
     assert all(said[item.format("base")] == expected[item.format("tuned")] for item in items)
     assert all(said[item.format("tuned")] == expected[item.format("base")] for item in items)
+    last = [json.loads((one / "events.jsonl").read_text().splitlines()[-1])["message"] for one in (both, alone)]
+    assert re.fullmatch(r"Finished\. Mean score: SFT \d\.\d{3}, RFT \d\.\d{3}\.", last[0])
+    assert re.fullmatch(r"Finished\. Mean score: base \d\.\d{3}, tuned \d\.\d{3}\.", last[1])
     result = json.loads((both / "result.json").read_text())["models"]
     assert result["base"]["adapter_hash"] != result["tuned"]["adapter_hash"]
     assert result["base"]["weights"] == result["base"]["adapter_hash"]
