@@ -343,6 +343,8 @@ def test_the_page_of_an_sft_says_what_it_is_and_shows_its_loss(workspace, bob, a
     assert page.context["phase"] == "valid"
     assert "Training answers" not in page.text
     assert as_bob.get(f"/runs/{run.pk}/?tab=answers&phase=train&step=4").context["step"] == 4, "a click on its curve"
+    assert f'data-copying="{curves.total_steps(run)}"' in page.text
+    assert {trace["meta"]["phase"] for trace in page.context["loss"]["data"]} == {"valid"}
     drawn = as_bob.get(f"/runs/{run.pk}/points/?since=3&charts=reward,loss").json()["charts"]
     assert drawn["loss"]["extend"]["0"]["x"] == list(range(4, 11))
     settings = as_bob.get(f"/runs/{run.pk}/?tab=settings").text
@@ -359,6 +361,7 @@ def test_the_page_of_sft_first_marks_where_the_stages_meet(workspace, bob, as_bo
     layout = page.context["figure"]["layout"]
     assert (layout["shapes"][0]["x0"], [one["text"] for one in layout["annotations"]]) == (4, ["SFT", "RFT"])
     assert page.context["phase"] == "train"
+    assert 'data-copying="4"' in page.text
     assert as_bob.get(f"/runs/{run.pk}/?tab=answers&phase=train&step=2").context["phase"] == "valid"
     assert as_bob.get(f"/runs/{run.pk}/?tab=answers&phase=train&step=6").context["phase"] == "train"
     assert "Answers per task" in as_bob.get(f"/runs/{run.pk}/?tab=settings").text

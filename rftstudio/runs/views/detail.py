@@ -58,7 +58,7 @@ def detail(request: Request, pk: int) -> HttpResponse:
     else:
         points = curves.points_of(run)
         context |= _standing(run, points) | {"figure": curves.reward(run, points), "since": _newest(points)}
-        context |= {"loss": curves.loss(run, points), **_way(run)}
+        context |= {"loss": curves.loss(run, points), "copying": curves.copying_steps(run), **_way(run)}
         context["add_baseline"] = context["may_edit"] and run.can_have_baseline
         response = render(request, "runs/detail.html", context | TAB_CONTEXTS[tab](request, run))
     patch_vary_headers(response, ["HX-Request", "HX-Target"])
