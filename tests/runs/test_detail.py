@@ -158,6 +158,21 @@ def test_answers_of_a_step_best_first(run, as_bob):
     assert '<option value="3" selected>' in text
 
 
+def test_answers_are_awaited_until_there_are_some(run, as_bob):
+    part = {"HX-Request": "true", "HX-Target": "answers"}
+    url = f"/runs/{run.pk}/?tab=answers"
+    assert "hx-trigger" not in as_bob.get(url, headers=part).text.partition("<form")[0], "they are here"
+    run.rollouts.all().delete()
+    asks = f'<div id="answers" data-items hx-get="{url}" hx-trigger="studio:tick from:body" hx-swap="outerHTML">'
+    assert asks in as_bob.get(url).text
+    waiting = as_bob.get(url, headers=part).text
+    assert waiting.startswith(asks)
+    assert "No answers yet" in waiting
+    assert 'class="tabs"' not in waiting, "a tab under the keyboard's focus stays where it is"
+    Run.objects.filter(pk=run.pk).update(status=Status.PAUSED)
+    assert "studio:tick" not in as_bob.get(url).text
+
+
 def test_answers_default_to_the_newest_step_and_bad_ones_to_the_nearest(run, as_bob):
     url = f"/runs/{run.pk}/rollouts/"
     assert '<option value="7" selected>' in as_bob.get(url).text

@@ -41,6 +41,7 @@ TABS = {
     "downloads": "Downloads",
     "log": "Log",
 }
+PARTS = {"tab": "runs/detail.html#tab", "answers": "runs/tabs/answers.html"}  # by what a page asks to have replaced
 GROUPS = 12  # tasks shown at once
 EVENTS = 50
 LOG_BYTES = 64 * 1024
@@ -53,8 +54,8 @@ def detail(request: Request, pk: int) -> HttpResponse:
     if tab not in TABS:
         tab = "answers"
     context = _common(request, run) | {"tab": tab, "tabs": TABS, "tab_template": f"runs/tabs/{tab}.html"}
-    if request.htmx and request.htmx.target == "tab":
-        response = render(request, "runs/detail.html#tab", context | TAB_CONTEXTS[tab](request, run))
+    if request.htmx and request.htmx.target in PARTS:
+        response = render(request, PARTS[request.htmx.target], context | TAB_CONTEXTS[tab](request, run))
     else:
         points = curves.points_of(run)
         context |= _standing(run, points) | {"figure": curves.reward(run, points), "since": _newest(points)}
