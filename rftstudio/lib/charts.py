@@ -233,7 +233,7 @@ def signal_curves(points: Sequence[Point], wanted: Sequence[tuple[str, str]], *,
             steps, values = [step for step, _ in found], [value for _, value in found]
             colour, dash = COLOURS[number % len(COLOURS)], DASHES[number % len(DASHES)]
             traces.append(line(label, steps, values, colour=colour, dash=dash, width=1.75))
-    return figure(traces, x="step", y=y, height=240, yaxis=axis)
+    return figure(traces, x="step", y=y, height=240, showlegend=True, yaxis=axis)  # also where there is one line only
 
 
 def evidence_curve(

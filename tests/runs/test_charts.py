@@ -84,3 +84,4 @@ def test_since_extends_to_the_whole():
 def test_signals_never_reported_are_left_out():
     figure = charts.signal_curves(POINTS, [("entropy", "entropy"), ("kl", "KL")])
     assert [one["name"] for one in figure["data"]] == ["entropy"]
+    assert figure["layout"]["showlegend"], "one line alone has its name too"

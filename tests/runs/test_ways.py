@@ -354,6 +354,22 @@ def test_the_page_of_an_sft_says_what_it_is_and_shows_its_loss(workspace, bob, a
     assert as_charlie.get(f"/runs/{run.pk}/").status_code == 404
 
 
+def test_the_curves_of_an_sft_explain_what_is_drawn(workspace, bob, as_bob):
+    run = sft_at(workspace, bob)
+    rows = [event(30, "metrics", {"step": 11, "total_steps": 11, "grad_norm": 0.4, "valid_scores": {"desk": 0.5}})]
+    run.ingest("events", rows)
+    page = as_bob.get(f"/runs/{run.pk}/?tab=curves")
+    assert [trace["name"] for trace in page.context["figures"]["movement"]["data"]] == ["gradient norm"]
+    assert "The gradient norm is the size of an update." in page.text
+    assert "Entropy says" not in page.text
+    assert "KL is how far" not in page.text
+    assert "The mean of each part of the grader, on the validation tasks" in page.text
+    reinforced = as_bob.get(f"/runs/{run_at(5, workspace=workspace).pk}/?tab=curves").text
+    assert "Entropy says" in reinforced
+    assert "The gradient norm is" not in reinforced
+    assert "on the training answers (dashed) and on the validation tasks" in reinforced
+
+
 def test_the_page_of_sft_first_marks_where_the_stages_meet(workspace, bob, as_bob):
     run = sft_at(workspace, bob, approach="sft_rft")
     page = as_bob.get(f"/runs/{run.pk}/")

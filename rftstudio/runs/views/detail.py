@@ -218,7 +218,9 @@ def _answers(request: Request, run: Run) -> dict[str, Any]:
 
 def _curves(_request: Request, run: Run) -> dict[str, Any]:
     points = curves.points_of(run)
-    return {"figures": curves.others(run, points), "shares": curves.time_shares(points)}
+    figures = curves.others(run, points)
+    drawn = {trace["name"] for figure in figures.values() for trace in figure["data"] if len(trace["x"])}
+    return {"figures": figures, "drawn": drawn, "shares": curves.time_shares(points)}
 
 
 def _events(request: Request, run: Run) -> dict[str, Any]:
