@@ -112,6 +112,22 @@ def test_two_durations_each_by_its_name_and_everywhere_the_same(workspace, as_bo
     assert '<td class="number nowrap" data-label="In its steps">22 s</td>' in compared
 
 
+@pytest.mark.parametrize("status", [Status.RUNNING, Status.PAUSED])
+def test_what_has_not_ended_has_taken_so_long_so_far(workspace, as_bob, status):
+    run, other = (run_at(8, workspace=workspace, status=status) for _ in range(2))
+    began = timezone.now() - timedelta(seconds=63)
+    ended = began + timedelta(seconds=63) if status == Status.PAUSED else None
+    Run.objects.filter(pk=run.pk).update(started_at=began, finished_at=ended)
+    text = as_bob.get(f"/runs/{run.pk}/").text
+    assert re.search(r'1 min 0\d s</span><span class="stat-label">so far', text)
+    assert "from start to end" not in text
+    said = r'1 min 0\d s <span class="muted small">so far</span>'
+    assert re.search(said, as_bob.get(f"/w/{workspace.slug}/runs/").text)
+    assert re.search(said, as_bob.get(f"/w/{workspace.slug}/runs/compare/?run={run.pk}&run={other.pk}").text)
+    Run.objects.update(status=Status.QUEUED, started_at=None, finished_at=None)
+    assert "so far</span>" not in as_bob.get(f"/w/{workspace.slug}/runs/").text
+
+
 def test_status_is_304_while_nothing_changed(run, as_bob):
     Run.objects.filter(pk=run.pk).update(started_at=None)  # no clock on the page
     first = as_bob.get(f"/runs/{run.pk}/status/")
