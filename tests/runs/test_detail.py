@@ -223,6 +223,18 @@ def test_settings_name_what_was_changed(run, as_bob):
     assert run.taskset_version.short_hash in text
 
 
+def test_a_limit_of_zero_is_read_as_none(run, as_bob):
+    text = as_bob.get(f"/runs/{run.pk}/?tab=settings").text
+    for label in ("Longest time", "Stop without improvement", "Judge budget in tokens", "Judge budget in money"):
+        assert f'<th scope="row">{label}</th><td>none</td>' in text
+    run.settings |= {"max_minutes": 30.0, "beta": 0.0}
+    run.save()
+    text = as_bob.get(f"/runs/{run.pk}/?tab=settings").text
+    said = '<th scope="row">Longest time</th><td>30 minutes <span class="tag">changed from none</span></td>'
+    assert said in text
+    assert '<th scope="row">KL penalty</th><td>0</td>' in text
+
+
 def test_log_and_files(run, as_bob, as_charlie):
     (run.directory / "log.txt").write_text("<b>loading</b>\n" + "x" * 70_000 + "\nlast line\n")
     text = as_bob.get(f"/runs/{run.pk}/?tab=log").text

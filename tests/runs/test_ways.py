@@ -354,6 +354,16 @@ def test_the_page_of_an_sft_says_what_it_is_and_shows_its_loss(workspace, bob, a
     assert as_charlie.get(f"/runs/{run.pk}/").status_code == 404
 
 
+def test_the_way_of_a_baseline_was_changed_by_nobody(workspace, bob, as_bob):
+    run = sft_at(workspace, bob)
+    url = f"/runs/{run.pk}/?tab=settings"
+    assert "changed from Reinforce (RFT)" in as_bob.get(url).text, "somebody chose it"
+    Run.objects.filter(pk=run.pk).update(baseline_for=run_at(5, workspace=workspace, by=bob))
+    text = as_bob.get(url).text
+    assert "changed from Reinforce" not in text
+    assert "changed from" in text, "what was changed for both"
+
+
 def test_the_curves_of_an_sft_explain_what_is_drawn(workspace, bob, as_bob):
     run = sft_at(workspace, bob)
     rows = [event(30, "metrics", {"step": 11, "total_steps": 11, "grad_norm": 0.4, "valid_scores": {"desk": 0.5}})]

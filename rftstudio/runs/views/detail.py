@@ -236,6 +236,8 @@ def _settings(_request: Request, run: Run) -> dict[str, Any]:
         if dial.name in run.settings and reads(run.way.name, dial.name):
             value, preset = run.settings[dial.name], usual.get(dial.name)
             changed = preset is not None and preset != value
+            if dial.name == "approach" and run.baseline_for_id:
+                changed = False  # that it copies is what makes it the baseline
             rows.append({"dial": dial, "value": dial.shown(value), "usual": dial.shown(preset) if changed else ""})
     started = run.events.filter(type="started").order_by("-seq").first()
     return {
