@@ -16,7 +16,7 @@ class Dial:
     """One setting: what a form shows and what is allowed.
 
     minimum and maximum are inclusive. advanced: kept out of sight until asked for.
-    choices: (value, label) pairs for a `choice`.
+    choices: (value, label) pairs for a `choice`. zero: how 0 is read where it is no amount.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Dial:
     maximum: float | None = None
     choices: tuple[tuple[str, str], ...] = ()
     unit: str = ""
+    zero: str = ""
     advanced: bool = False
 
     def read(self, raw: Any) -> Value:
@@ -45,6 +46,8 @@ class Dial:
         """A value as people read it, with its unit or, where that is said elsewhere, without."""
         if isinstance(value, bool):
             return "yes" if value else "no"
+        if self.zero and value == 0:
+            return self.zero
         text = f"{value:g}" if isinstance(value, float) else str(dict(self.choices).get(value, value))
         return f"{text} {self.unit}".strip() if unit else text
 

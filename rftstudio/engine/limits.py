@@ -13,6 +13,7 @@ LIMIT_DIALS: tuple[Dial, ...] = (
         0.0,
         100_000.0,
         unit="minutes",
+        zero="none",
     ),
     Dial(
         "patience",
@@ -24,6 +25,7 @@ LIMIT_DIALS: tuple[Dial, ...] = (
         0,
         1000,
         unit="evaluations",
+        zero="none",
     ),
     Dial(
         "pause_on_finding",
@@ -47,6 +49,7 @@ JUDGE_DIALS: tuple[Dial, ...] = (
         0,
         1_000_000_000_000,
         unit="tokens",
+        zero="none",
         advanced=True,
     ),
     Dial(
@@ -57,6 +60,7 @@ JUDGE_DIALS: tuple[Dial, ...] = (
         0.0,
         0.0,
         1_000_000.0,
+        zero="none",
         advanced=True,
     ),
 )

@@ -2,7 +2,8 @@
 
 A colour is the name of one of our CSS tokens ("--chart-1"); `static/js/chart.js` puts its value in, so that
 a figure follows light and dark. Series differ by dash or marker as well as by colour. A trace's `meta` says
-how it takes new points: {"live": "replace"} is sent whole, any other is extended by its points after `x`.
+how it takes new points: {"live": "replace"} is sent whole, any other is extended by its points after `x`. Its
+"phase" says which answers lie behind a point: "train" or "valid".
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ COLOURS = ("--chart-1", "--chart-2", "--chart-3", "--chart-4")
 DASHES = ("solid", "dash", "dot", "dashdot")
 FEW_STEPS = 14  # so few that each can have its number on the axis
 MARKERS = ("circle", "square", "diamond", "triangle-up")
+TRAIN, VALID = {"phase": "train"}, {"phase": "valid"}
 TIME_PARTS = (
     ("sampling", "sampling answers", "--chart-1", ""),
     ("grading", "grading", "--chart-2", "/"),
@@ -104,9 +106,14 @@ def reward_curve(points: Sequence[Point], *, total_steps: int, best_step: int | 
     best = [(step, mean) for step, mean in zip(seen, means, strict=True) if step == best_step]
     unseen = {"showlegend": False, "hoverinfo": "skip", "hovertemplate": None}
     traces = [
-        line("training, each step", steps, raw, colour="--chart-faint", width=1),
+        line("training, each step", steps, raw, colour="--chart-faint", width=1, meta=TRAIN),
         line(
-            "training, smoothed", steps, smoothed(raw, smoothing_window(total_steps)), colour="--chart-1", dash="dash"
+            "training, smoothed",
+            steps,
+            smoothed(raw, smoothing_window(total_steps)),
+            colour="--chart-1",
+            dash="dash",
+            meta=TRAIN,
         ),
         line("validation, 95 % low", seen, [low for low, _ in bands], colour="--chart-2", width=0, **unseen),
         line(
@@ -119,7 +126,7 @@ def reward_curve(points: Sequence[Point], *, total_steps: int, best_step: int | 
             fillcolor="--chart-2/0.14",
             **unseen,
         ),
-        line("validation", seen, means, colour="--chart-2", width=3, markers="circle"),
+        line("validation", seen, means, colour="--chart-2", width=3, markers="circle", meta=VALID),
         {
             "type": "scatter",
             "mode": "markers",
@@ -133,7 +140,7 @@ def reward_curve(points: Sequence[Point], *, total_steps: int, best_step: int | 
                 "line": {"color": "--surface", "width": 1.5},
             },
             "hovertemplate": "best checkpoint, step %{x}: %{y:.3~f}<extra></extra>",
-            "meta": {"live": "replace", "table": False},
+            "meta": {"live": "replace", "table": False} | VALID,
         },
     ]
     return figure(
@@ -175,6 +182,7 @@ def criteria_curves(points: Sequence[Point], *, total_steps: int) -> Figure:
                 dash=dash,
                 width=1.5,
                 legendgroup=name,
+                meta=TRAIN,
             )
         )
         traces.append(
@@ -186,6 +194,7 @@ def criteria_curves(points: Sequence[Point], *, total_steps: int) -> Figure:
                 width=2.5,
                 markers=MARKERS[number % len(MARKERS)],
                 legendgroup=name,
+                meta=VALID,
             )
         )
     return figure(
@@ -224,7 +233,7 @@ def signal_curves(points: Sequence[Point], wanted: Sequence[tuple[str, str]], *,
             steps, values = [step for step, _ in found], [value for _, value in found]
             colour, dash = COLOURS[number % len(COLOURS)], DASHES[number % len(DASHES)]
             traces.append(line(label, steps, values, colour=colour, dash=dash, width=1.75))
-    return figure(traces, x="step", y=y, height=240, yaxis=axis)
+    return figure(traces, x="step", y=y, height=240, showlegend=True, yaxis=axis)  # also where there is one line only
 
 
 def evidence_curve(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rftstudio.lib.charts import Figure, Point, figure, line, smoothed, smoothing_window, step_axis
+from rftstudio.lib.charts import VALID, Figure, Point, figure, line, smoothed, smoothing_window, step_axis
 
 
 def turning_point(turn: int) -> dict[str, Any]:
@@ -19,13 +19,13 @@ def turning_point(turn: int) -> dict[str, Any]:
 
 
 def loss_curve(points: Sequence[Point], *, copying_steps: int) -> Figure:
-    """The loss of copying, raw and smoothed, over the steps that copy."""
+    """The loss of copying, raw and smoothed, over the steps that copy; the only answers of those are to validation."""
     found = [(point["step"], point["train_loss"]) for point in points if point.get("train_loss") is not None]
     steps, values = [step for step, _ in found], [value for _, value in found]
     window = smoothing_window(copying_steps)
     traces = [
-        line("each step", steps, values, colour="--chart-faint", width=1),
-        line("smoothed", steps, smoothed(values, window), colour="--chart-1"),
+        line("each step", steps, values, colour="--chart-faint", width=1, meta=VALID),
+        line("smoothed", steps, smoothed(values, window), colour="--chart-1", meta=VALID),
     ]
     return figure(
         traces,

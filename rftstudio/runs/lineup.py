@@ -19,7 +19,7 @@ from rftstudio.runs.models import Run, RunEvent
 from rftstudio.tasksets.models import Split
 
 FEWEST = 2
-__all__ = ["FEWEST", "MOST", "Entry", "Row", "differences", "entries", "figure", "named", "warnings"]
+__all__ = ["FEWEST", "MOST", "Entry", "Line", "Row", "differences", "entries", "figure", "lines", "named", "warnings"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,14 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Line:
+    """How the legend shows a training. marked: by its validation values, bold with marks; else dashed."""
+
+    entry: Entry
+    marked: bool
+
+
+@dataclass(frozen=True)
 class Row:
     """One thing that is not the same in all: a value for each training."""
 
@@ -98,6 +106,21 @@ def figure(lineup: Sequence[Entry], measure: Measure, *, by_time: bool) -> Figur
             train, valid = ([(round(x / scale, 4), y) for x, y in pairs] for pairs in (train, valid))
         series.append(Series(entry.name, entry.look, train, valid))
     return run_curves(series, x=f"{unit} in the steps" if by_time else "step", y=measure.axis)
+
+
+def lines(lineup: Sequence[Entry], measure: Measure) -> tuple[list[Line], list[Entry]]:
+    """The trainings that the figure draws, and those that have no value of this measure."""
+    found, without = [], []
+    for entry in lineup:
+        marked, trained = (
+            any(measures.at(point, path) is not None for point in entry.points)
+            for path in (measure.valid, measure.train)
+        )
+        if marked or trained:
+            found.append(Line(entry, marked))
+        else:
+            without.append(entry)
+    return found, without
 
 
 def differences(lineup: Sequence[Entry]) -> list[Row]:

@@ -1,7 +1,8 @@
 // Draws every <div data-chart="#id-of-a-json-script"> or <div data-chart="/an/address">: one drawer for all charts.
 // Colours in a figure are names of our CSS tokens ("--chart-1", or "--chart-1/0.2" with an opacity).
 // In:  "chart:extend" on the element, detail {extend: {trace: {x, y}}, replace: {trace: {x, y}}}, or {figure}.
-// Out: "chart:point" (bubbles), detail {x, link}, when a point is clicked; link: the point's own `customdata`.
+// Out: "chart:point" (bubbles), detail {x, link, phase}, when a point is clicked; link: the point's own `customdata`,
+// phase: its trace's `meta.phase`.
 (() => {
   const drawn = new WeakMap();
 
@@ -91,6 +92,13 @@
     return made;
   };
 
+  // Where a chart tells all traces of a place at once, a click means the point nearest to it; of equals, the one on top.
+  const nearest = (points, { clientX, clientY }, { left, top }) => {
+    const away = ({ x, y, xaxis, yaxis }) =>
+      Math.hypot(left + xaxis._offset + xaxis.d2p(x) - clientX, top + yaxis._offset + yaxis.d2p(y) - clientY);
+    return points.reduce((best, one) => (away(one) <= away(best) ? one : best));
+  };
+
   const draw = async (holder) => {
     if (drawn.has(holder)) return;
     drawn.set(holder, null);
@@ -135,8 +143,10 @@
     const { data, layout } = dressed(source);
     await Plotly.newPlot(plot, data, layout, { displayModeBar: false, responsive: false });
     plot.on("plotly_click", (event) => {
-      const point = event.points && event.points[0];
-      if (point) holder.dispatchEvent(new CustomEvent("chart:point", { bubbles: true, detail: { x: point.x, link: point.customdata } }));
+      if (!event.points || !event.points.length) return;
+      const point = nearest(event.points, event.event, plot.getBoundingClientRect());
+      const detail = { x: point.x, link: point.customdata, phase: (point.data.meta || {}).phase };
+      holder.dispatchEvent(new CustomEvent("chart:point", { bubbles: true, detail }));
     });
     drawn.set(holder, state);
     new ResizeObserver(() => { if (!plot.hidden && plot.clientWidth) Plotly.Plots.resize(plot); }).observe(holder);

@@ -44,7 +44,8 @@
   document.addEventListener("chart:point", (event) => {
     const step = Math.round(Number(event.detail.x));
     if (!Number.isFinite(step) || !window.htmx) return;
-    const phase = step === 0 ? "valid" : "train";
+    // A chart of other figures than answers says nothing of them; steps that copy reference answers sample none.
+    const phase = event.detail.phase || (step <= Number(live.dataset.copying) ? "valid" : "train");
     const address = `${location.pathname}?tab=answers&phase=${phase}&step=${step}`;
     window.htmx.ajax("GET", address, { target: "#tab", swap: "outerHTML" }).then(() => {
       history.pushState({ htmx: true }, "", address);

@@ -43,6 +43,18 @@ document.addEventListener("htmx:responseError", (event) => {
   else if (status >= 500) tell("Something went wrong on our side. What you typed is still here.");
 });
 
+// A chosen tab that lies beside the visible part of its bar is brought into it; the page itself stays where it is.
+const showChosen = (root) => {
+  for (const chosen of root.querySelectorAll('.tabs > [aria-current], .tabs > [aria-selected="true"]')) {
+    const bar = chosen.parentElement;
+    const [outer, inner] = [bar.getBoundingClientRect(), chosen.getBoundingClientRect()];
+    if (inner.left < outer.left) bar.scrollLeft -= outer.left - inner.left;
+    else if (inner.right > outer.right) bar.scrollLeft += inner.right - outer.right;
+  }
+};
+document.addEventListener("htmx:load", (event) => showChosen(event.detail.elt));
+showChosen(document);
+
 // What scrolls on its own must be reachable with the keyboard; what fits is no stop on the way.
 const reachable = () => {
   for (const one of document.querySelectorAll(".table-scroll, pre")) {

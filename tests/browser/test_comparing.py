@@ -9,6 +9,11 @@ from tests.browser import walk
 from tests.browser.studio import Studio
 
 POINTS = "() => [...document.querySelectorAll('#chart-part .js-plotly-plot')].flatMap((one) => one.data).length"
+IN_SIGHT = """() => {
+  const chosen = document.querySelector('.tabs [aria-current]');
+  const [outer, inner] = [chosen.parentElement, chosen].map((one) => one.getBoundingClientRect());
+  return inner.left >= outer.left - 1 && inner.right <= outer.right + 1;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +67,17 @@ def test_without_scripts(runs: list[int], open_page) -> None:
     page.get_by_role("radio", name="by time").check()
     page.locator("#chart-part").get_by_role("button", name="Show").click()
     expect(page.locator("#chart-title")).to_have_text("Reward by time")
+
+
+def test_the_chosen_tab_is_in_sight_on_a_phone(runs: list[int], open_page) -> None:
+    page = open_page(width=400)
+    page.goto(f"/runs/{runs[0]}/?tab=log")
+    for name in ("Log", "Answers", "Downloads"):
+        if name != "Log":
+            page.locator(".tabs").get_by_role("link", name=name).click()
+        expect(page.locator(".tabs [aria-current]")).to_have_text(name)
+        page.wait_for_function(IN_SIGHT)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
 
 
 def test_steps_and_tasks_by_keys(runs: list[int], page: Page) -> None:

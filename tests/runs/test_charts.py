@@ -26,6 +26,15 @@ def test_reward_curve():
     assert figure["layout"]["yaxis"]["range"] == [-0.02, 1.02]
 
 
+def test_a_point_knows_which_answers_lie_behind_it():
+    figure = charts.reward_curve(POINTS, total_steps=20, best_step=10)
+    phases = {one["name"]: one["meta"]["phase"] for one in figure["data"] if "meta" in one}
+    assert {name for name, phase in phases.items() if phase == "valid"} == {"validation", "best checkpoint"}
+    assert {name for name, phase in phases.items() if phase == "train"} == {"training, each step", "training, smoothed"}
+    for one in charts.criteria_curves(POINTS, total_steps=20)["data"]:
+        assert one["meta"]["phase"] == ("train" if one["name"].endswith("training") else "valid")
+
+
 def test_few_steps_have_a_number_each():
     assert charts.reward_curve(POINTS[:4], total_steps=4)["layout"]["xaxis"]["dtick"] == 1
     assert "dtick" not in charts.reward_curve(POINTS, total_steps=20)["layout"]["xaxis"]
@@ -75,3 +84,4 @@ def test_since_extends_to_the_whole():
 def test_signals_never_reported_are_left_out():
     figure = charts.signal_curves(POINTS, [("entropy", "entropy"), ("kl", "KL")])
     assert [one["name"] for one in figure["data"]] == ["entropy"]
+    assert figure["layout"]["showlegend"], "one line alone has its name too"

@@ -112,6 +112,22 @@ def test_two_durations_each_by_its_name_and_everywhere_the_same(workspace, as_bo
     assert '<td class="number nowrap" data-label="In its steps">22 s</td>' in compared
 
 
+@pytest.mark.parametrize("status", [Status.RUNNING, Status.PAUSED])
+def test_what_has_not_ended_has_taken_so_long_so_far(workspace, as_bob, status):
+    run, other = (run_at(8, workspace=workspace, status=status) for _ in range(2))
+    began = timezone.now() - timedelta(seconds=63)
+    ended = began + timedelta(seconds=63) if status == Status.PAUSED else None
+    Run.objects.filter(pk=run.pk).update(started_at=began, finished_at=ended)
+    text = as_bob.get(f"/runs/{run.pk}/").text
+    assert re.search(r'1 min 0\d s</span><span class="stat-label">so far', text)
+    assert "from start to end" not in text
+    said = r'1 min 0\d s <span class="muted small">so far</span>'
+    assert re.search(said, as_bob.get(f"/w/{workspace.slug}/runs/").text)
+    assert re.search(said, as_bob.get(f"/w/{workspace.slug}/runs/compare/?run={run.pk}&run={other.pk}").text)
+    Run.objects.update(status=Status.QUEUED, started_at=None, finished_at=None)
+    assert "so far</span>" not in as_bob.get(f"/w/{workspace.slug}/runs/").text
+
+
 def test_status_is_304_while_nothing_changed(run, as_bob):
     Run.objects.filter(pk=run.pk).update(started_at=None)  # no clock on the page
     first = as_bob.get(f"/runs/{run.pk}/status/")
@@ -158,6 +174,21 @@ def test_answers_of_a_step_best_first(run, as_bob):
     assert '<option value="3" selected>' in text
 
 
+def test_answers_are_awaited_until_there_are_some(run, as_bob):
+    part = {"HX-Request": "true", "HX-Target": "answers"}
+    url = f"/runs/{run.pk}/?tab=answers"
+    assert "hx-trigger" not in as_bob.get(url, headers=part).text.partition("<form")[0], "they are here"
+    run.rollouts.all().delete()
+    asks = f'<div id="answers" data-items hx-get="{url}" hx-trigger="studio:tick from:body" hx-swap="outerHTML">'
+    assert asks in as_bob.get(url).text
+    waiting = as_bob.get(url, headers=part).text
+    assert waiting.startswith(asks)
+    assert "No answers yet" in waiting
+    assert 'class="tabs"' not in waiting, "a tab under the keyboard's focus stays where it is"
+    Run.objects.filter(pk=run.pk).update(status=Status.PAUSED)
+    assert "studio:tick" not in as_bob.get(url).text
+
+
 def test_answers_default_to_the_newest_step_and_bad_ones_to_the_nearest(run, as_bob):
     url = f"/runs/{run.pk}/rollouts/"
     assert '<option value="7" selected>' in as_bob.get(url).text
@@ -190,6 +221,18 @@ def test_settings_name_what_was_changed(run, as_bob):
     text = as_bob.get(f"/runs/{run.pk}/?tab=settings").text
     assert f"changed from {resolve('quick')['steps']}" in text
     assert run.taskset_version.short_hash in text
+
+
+def test_a_limit_of_zero_is_read_as_none(run, as_bob):
+    text = as_bob.get(f"/runs/{run.pk}/?tab=settings").text
+    for label in ("Longest time", "Stop without improvement", "Judge budget in tokens", "Judge budget in money"):
+        assert f'<th scope="row">{label}</th><td>none</td>' in text
+    run.settings |= {"max_minutes": 30.0, "beta": 0.0}
+    run.save()
+    text = as_bob.get(f"/runs/{run.pk}/?tab=settings").text
+    said = '<th scope="row">Longest time</th><td>30 minutes <span class="tag">changed from none</span></td>'
+    assert said in text
+    assert '<th scope="row">KL penalty</th><td>0</td>' in text
 
 
 def test_log_and_files(run, as_bob, as_charlie):

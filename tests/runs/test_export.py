@@ -88,6 +88,21 @@ def test_answers_as_jsonl_all_or_some(run, as_vera):
     assert got(as_vera, f"/runs/{run.pk}/answers/?item=%00") == ""
 
 
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("", "answers"),
+        ("?phase=train", "answers-training"),
+        ("?phase=valid&step=05", "answers-validation-step-5"),
+        ("?item=A%22%0D%0A%20b/%C3%A9", "answers-item-a-be"),
+        ("?item=%E2%80%A6", "answers-item"),
+    ],
+)
+def test_files_of_other_answers_have_other_names(run, as_vera, query, name):
+    answer = as_vera.get(f"/runs/{run.pk}/answers/{query}")
+    assert answer["Content-Disposition"] == f'attachment; filename="run-{run.pk}-{name}.jsonl"'
+
+
 def test_tensorboard_files_are_named_and_packed(run, as_vera):
     assert as_vera.get(f"/runs/{run.pk}/tensorboard/").status_code == 404
     page = as_vera.get(f"/runs/{run.pk}/?tab=settings").text

@@ -142,6 +142,23 @@ def test_other_measures(url, pair, as_vera):
     assert "What they differ in" not in part
 
 
+def test_the_legend_has_what_is_drawn_as_it_is_drawn(url, pair, as_vera):
+    copied = pair[1]
+    for row in copied.events.filter(type="metrics"):
+        row.data.pop("completion_length_mean", None)
+        row.save()
+    page = as_vera.get(url, of(pair, metric="length"))
+    [drawn] = page.context["figure"]["data"]
+    assert drawn["name"] == f"{pair[0]} ({pair[0].pk})"
+    legend, _, rest = page.text.partition('class="run-legend"')[2].partition("</ul>")
+    assert legend.count("<li>") == 1
+    assert legend.count("<path") == 1, "no marks on a line that has none"
+    assert f"stroke-{drawn['line']['dash']}" in legend
+    assert f"{copied} ({copied.pk})</a>, which has no such figures" in rest
+    legend = as_vera.get(url, of(pair)).text.partition('class="run-legend"')[2].partition("</ul>")[0]
+    assert (legend.count("<li>"), legend.count("<path"), "stroke-dot" in legend) == (2, 4, False)
+
+
 def test_only_what_differs(workspace, taskset, url, as_vera):
     same = [run_at(5, workspace=workspace, taskset=taskset) for _ in range(2)]
     page = as_vera.get(url, of(same))
@@ -241,7 +258,10 @@ def test_a_run_that_has_reported_nothing(url, pair, workspace, taskset, as_vera)
     waiting = make_run(workspace=workspace, taskset=taskset)
     page = as_vera.get(url, of([pair[0], waiting]))
     assert page.status_code == 200
-    assert "no step yet" in page.text
+    legend, _, rest = page.text.partition('class="run-legend"')[2].partition("</ul>")
+    assert f"/runs/{pair[0].pk}/" in legend
+    assert f"/runs/{waiting.pk}/" not in legend
+    assert f"{waiting} ({waiting.pk})</a>, which has no step yet." in rest
     json.dumps(page.context["figure"], allow_nan=False)
 
 
@@ -290,6 +310,11 @@ def test_colours_differ_for_every_sight_and_stand_out(theme):
     for look, colour in zip(LOOKS, colours, strict=True):
         bright, dark = sorted((light @ colour, behind), reverse=True)
         assert (bright + 0.05) / (dark + 0.05) >= 3, f"{look.colour} is too faint"
+
+
+def test_every_dash_has_its_stroke_in_the_legend():
+    css = (settings.BASE_DIR / "static/css/runs-compare.css").read_text()
+    assert all(f".stroke-{look.dash} " in css for look in LOOKS)
 
 
 def test_looks_differ_without_colour():

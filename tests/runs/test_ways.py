@@ -345,6 +345,8 @@ def test_the_page_of_an_sft_says_what_it_is_and_shows_its_loss(workspace, bob, a
     assert page.context["phase"] == "valid"
     assert "Training answers" not in page.text
     assert as_bob.get(f"/runs/{run.pk}/?tab=answers&phase=train&step=4").context["step"] == 4, "a click on its curve"
+    assert f'data-copying="{curves.total_steps(run)}"' in page.text
+    assert {trace["meta"]["phase"] for trace in page.context["loss"]["data"]} == {"valid"}
     drawn = as_bob.get(f"/runs/{run.pk}/points/?since=3&charts=reward,loss").json()["charts"]
     assert drawn["loss"]["extend"]["0"]["x"] == list(range(4, 11))
     settings = as_bob.get(f"/runs/{run.pk}/?tab=settings").text
@@ -354,6 +356,32 @@ def test_the_page_of_an_sft_says_what_it_is_and_shows_its_loss(workspace, bob, a
     assert as_charlie.get(f"/runs/{run.pk}/").status_code == 404
 
 
+def test_the_way_of_a_baseline_was_changed_by_nobody(workspace, bob, as_bob):
+    run = sft_at(workspace, bob)
+    url = f"/runs/{run.pk}/?tab=settings"
+    assert "changed from Reinforce (RFT)" in as_bob.get(url).text, "somebody chose it"
+    Run.objects.filter(pk=run.pk).update(baseline_for=run_at(5, workspace=workspace, by=bob))
+    text = as_bob.get(url).text
+    assert "changed from Reinforce" not in text
+    assert "changed from" in text, "what was changed for both"
+
+
+def test_the_curves_of_an_sft_explain_what_is_drawn(workspace, bob, as_bob):
+    run = sft_at(workspace, bob)
+    rows = [event(30, "metrics", {"step": 11, "total_steps": 11, "grad_norm": 0.4, "valid_scores": {"desk": 0.5}})]
+    run.ingest("events", rows)
+    page = as_bob.get(f"/runs/{run.pk}/?tab=curves")
+    assert [trace["name"] for trace in page.context["figures"]["movement"]["data"]] == ["gradient norm"]
+    assert "The gradient norm is the size of an update." in page.text
+    assert "Entropy says" not in page.text
+    assert "KL is how far" not in page.text
+    assert "The mean of each part of the grader, on the validation tasks" in page.text
+    reinforced = as_bob.get(f"/runs/{run_at(5, workspace=workspace).pk}/?tab=curves").text
+    assert "Entropy says" in reinforced
+    assert "The gradient norm is" not in reinforced
+    assert "on the training answers (dashed) and on the validation tasks" in reinforced
+
+
 def test_the_page_of_sft_first_marks_where_the_stages_meet(workspace, bob, as_bob):
     run = sft_at(workspace, bob, approach="sft_rft")
     page = as_bob.get(f"/runs/{run.pk}/")
@@ -361,6 +389,7 @@ def test_the_page_of_sft_first_marks_where_the_stages_meet(workspace, bob, as_bo
     layout = page.context["figure"]["layout"]
     assert (layout["shapes"][0]["x0"], [one["text"] for one in layout["annotations"]]) == (4, ["SFT", "RFT"])
     assert page.context["phase"] == "train"
+    assert 'data-copying="4"' in page.text
     assert as_bob.get(f"/runs/{run.pk}/?tab=answers&phase=train&step=2").context["phase"] == "valid"
     assert as_bob.get(f"/runs/{run.pk}/?tab=answers&phase=train&step=6").context["phase"] == "train"
     assert "Answers per task" in as_bob.get(f"/runs/{run.pk}/?tab=settings").text

@@ -41,6 +41,7 @@ TABS = {
     "downloads": "Downloads",
     "log": "Log",
 }
+PARTS = {"tab": "runs/detail.html#tab", "answers": "runs/tabs/answers.html"}  # by what a page asks to have replaced
 GROUPS = 12  # tasks shown at once
 EVENTS = 50
 LOG_BYTES = 64 * 1024
@@ -53,12 +54,12 @@ def detail(request: Request, pk: int) -> HttpResponse:
     if tab not in TABS:
         tab = "answers"
     context = _common(request, run) | {"tab": tab, "tabs": TABS, "tab_template": f"runs/tabs/{tab}.html"}
-    if request.htmx and request.htmx.target == "tab":
-        response = render(request, "runs/detail.html#tab", context | TAB_CONTEXTS[tab](request, run))
+    if request.htmx and request.htmx.target in PARTS:
+        response = render(request, PARTS[request.htmx.target], context | TAB_CONTEXTS[tab](request, run))
     else:
         points = curves.points_of(run)
         context |= _standing(run, points) | {"figure": curves.reward(run, points), "since": _newest(points)}
-        context |= {"loss": curves.loss(run, points), **_way(run)}
+        context |= {"loss": curves.loss(run, points), "copying": curves.copying_steps(run), **_way(run)}
         if context["may_edit"] and run.can_have_baseline:
             context |= {"add_baseline": True, "further_budget": further_budget(run.grader_version, run.settings)}
         response = render(request, "runs/detail.html", context | TAB_CONTEXTS[tab](request, run))
@@ -222,7 +223,9 @@ def _answers(request: Request, run: Run) -> dict[str, Any]:
 
 def _curves(_request: Request, run: Run) -> dict[str, Any]:
     points = curves.points_of(run)
-    return {"figures": curves.others(run, points), "shares": curves.time_shares(points)}
+    figures = curves.others(run, points)
+    drawn = {trace["name"] for figure in figures.values() for trace in figure["data"] if len(trace["x"])}
+    return {"figures": figures, "drawn": drawn, "shares": curves.time_shares(points)}
 
 
 def _events(request: Request, run: Run) -> dict[str, Any]:
@@ -238,6 +241,8 @@ def _settings(_request: Request, run: Run) -> dict[str, Any]:
         if dial.name in run.settings and reads(run.way.name, dial.name):
             value, preset = run.settings[dial.name], usual.get(dial.name)
             changed = preset is not None and preset != value
+            if dial.name == "approach" and run.baseline_for_id:
+                changed = False  # that it copies is what makes it the baseline
             rows.append({"dial": dial, "value": dial.shown(value), "usual": dial.shown(preset) if changed else ""})
     started = run.events.filter(type="started").order_by("-seq").first()
     return {

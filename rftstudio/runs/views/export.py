@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any
 
 from django.http import FileResponse, Http404, HttpResponseBase, StreamingHttpResponse
+from django.utils.text import slugify
 from django.views.decorators.http import require_safe
 
 from rftstudio.accounts.access import fetch
@@ -18,7 +19,7 @@ RUNS = Run.objects.select_related(
     "workspace", "taskset_version__taskset", "grader_version__grader", "base_model", "tuned_model"
 )
 CHUNK = 500
-PHASES = ("train", "valid")
+PHASES = {"train": "training", "valid": "validation"}  # in a file's name
 
 
 def downloads(_request: Request, run: Run) -> dict[str, Any]:
@@ -49,18 +50,22 @@ def metrics(request: Request, pk: int) -> HttpResponseBase:
 
 @require_safe
 def answers(request: Request, pk: int) -> HttpResponseBase:
-    """Answers as JSONL: all of them, or those of a `phase`, a `step`, an `item`."""
+    """Answers as JSONL: all of them, or those of a `phase`, a `step`, an `item`, which the file's name says."""
     run = fetch(request, RUNS, pk=pk)
     rows = run.rollouts.order_by("seq")
+    name = [f"run-{run.pk}-answers"]
     if (phase := request.GET.get("phase", "")) in PHASES:
         rows = rows.filter(phase=phase)
+        name.append(PHASES[phase])
     if (step := request.GET.get("step", "")).isdecimal() and len(step) < 10:
         rows = rows.filter(step=int(step))
+        name.append(f"step-{int(step)}")
     if item := request.GET.get("item", ""):
         rows = rows.filter(item_key=item.replace("\x00", ""))
+        name.append(f"item-{slugify(item)[:60]}".strip("-"))
     references = dict(run.taskset_version.items.values_list("key", "reference_answer"))
     lines = answer_lines(rows.iterator(chunk_size=CHUNK), references)
-    return stream(lines, f"run-{run.pk}-answers.jsonl", "application/jsonl; charset=utf-8")
+    return stream(lines, f"{'-'.join(name)}.jsonl", "application/jsonl; charset=utf-8")
 
 
 @require_safe

@@ -32,8 +32,11 @@ def compare(request: Request, slug: str) -> HttpResponseBase:
     is_open = any(run.is_open for run in runs)
     if "figure" in request.GET:
         return JsonResponse({"figure": figure, "open": is_open})
+    drawn, without = lineup.lines(found, measure)
     context |= {
         "entries": found,
+        "lines": drawn,
+        "without": without,
         "figure": figure,
         "measures": offered,
         "measure": measure,
