@@ -41,9 +41,8 @@ JUDGE_DIALS: tuple[Dial, ...] = (
     Dial(
         "judge_tokens",
         "Judge budget in tokens",
-        "What judges may read and write in all. Set for a launch, it holds for the training, an SFT baseline beside it "
-        "and the comparisons that follow, together; what is started by hand later has a budget of its own. When it is "
-        "used up, a training ends with its best checkpoint, a comparison or a readiness check stops. 0 sets no limit.",
+        "What judges may read and write in all. Of a launch, it holds for training, baseline and the comparisons that "
+        "follow, together; when it is used up, they end with what they have. 0 sets no limit.",
         "int",
         0,
         0,
