@@ -9,6 +9,7 @@ from tests.browser import walk
 from tests.browser.studio import Studio
 
 POINTS = "() => [...document.querySelectorAll('#chart-part .js-plotly-plot')].flatMap((one) => one.data).length"
+SETTLED = """() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling, .htmx-added')"""
 IN_SIGHT = """() => {
   const chosen = document.querySelector('.tabs [aria-current]');
   const [outer, inner] = [chosen.parentElement, chosen].map((one) => one.getBoundingClientRect());
@@ -50,6 +51,7 @@ def test_ticked_compared_by_time_and_by_another_figure(runs: list[int], page: Pa
     assert page.evaluate(POINTS) == 4  # training and validation of each
     page.get_by_role("radio", name="by time").check()
     expect(page.locator("#chart-title")).to_have_text("Reward by time")
+    page.wait_for_function(SETTLED)  # before that, the fresh choice does not send anything yet
     page.get_by_label("Show", exact=True).select_option(label="Entropy")
     expect(page.locator("#chart-title")).to_have_text("Entropy by time")
     expect(page).to_have_url(re.compile(r"metric=entropy&by=time$"))
