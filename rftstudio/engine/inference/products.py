@@ -53,10 +53,8 @@ def packs(weight: torch.Tensor) -> bool:
 @cache
 def library() -> str:
     """MKL, oneDNN, or "" where neither can be asked for its own layout."""
-    best, other = (MKL, ONEDNN) if _maker() in ("", "GenuineIntel") else (ONEDNN, MKL)
-    if _works(best):
-        return best
-    return MKL if other == MKL and _works(MKL) else ""
+    wanted = (MKL,) if _maker() in ("", "GenuineIntel") else (ONEDNN, MKL)
+    return next((name for name in wanted if _works(name)), "")
 
 
 def _maker() -> str:
@@ -71,10 +69,10 @@ def _maker() -> str:
 
 
 def _packed(library: str, weight: torch.Tensor) -> torch.Tensor:
-    namespace: Any = torch.ops.mkl._mkl_reorder_linear_weight
+    lay_out: Any = torch.ops.mkl._mkl_reorder_linear_weight
     if library == ONEDNN:
-        namespace = torch.ops.mkldnn._reorder_linear_weight
-    packed: torch.Tensor = namespace(weight, ROWS)
+        lay_out = torch.ops.mkldnn._reorder_linear_weight
+    packed: torch.Tensor = lay_out(weight, ROWS)
     return packed
 
 
